@@ -1,0 +1,30 @@
+"""BERT and its relatives for Keras 3, from text to prediction, on TensorFlow, JAX or PyTorch."""
+
+from keras_bert_zoo import layers
+from keras_bert_zoo.backbone import Backbone, BertBackbone
+from keras_bert_zoo.checkpoints import CheckpointError, TransferReport
+from keras_bert_zoo.config import EncoderConfig
+from keras_bert_zoo.presets import list_presets, preset_info
+from keras_bert_zoo.tasks.pretrainer import Pretrainer
+from keras_bert_zoo.tasks.text_classifier import TextClassifier
+from keras_bert_zoo.text import Preprocessor, Tokenizer
+from keras_bert_zoo.training.optimizers import AdamW, create_optimizer
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AdamW",
+    "Backbone",
+    "BertBackbone",
+    "CheckpointError",
+    "EncoderConfig",
+    "Preprocessor",
+    "Pretrainer",
+    "TextClassifier",
+    "Tokenizer",
+    "TransferReport",
+    "create_optimizer",
+    "layers",
+    "list_presets",
+    "preset_info",
+]

@@ -1,0 +1,153 @@
+"""One read-only mapping of name to numpy array for each file format of weights."""
+
+import collections
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+
+from keras_bert_zoo.checkpoints.errors import CheckpointError
+from keras_bert_zoo.checkpoints.pickle_reader import PickleReader
+
+
+class SafetensorsReader(collections.abc.Mapping):
+    """The tensors of a safetensors file, each read when it is asked for.
+
+    Args:
+        path: str or Path.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+
+    def __init__(self, path):
+        from safetensors import SafetensorError, safe_open
+
+        self.path = path
+        self._error = SafetensorError
+        try:
+            self._file = safe_open(str(path), framework="numpy")
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{path} is truncated or no safetensors file: {error}") from error
+        self._names = tuple(self._file.keys())
+
+    def __getitem__(self, name):
+        if name not in self._names:
+            raise KeyError(name)
+        try:
+            return self._file.get_tensor(name)
+        except self._error as error:
+            raise CheckpointError(f"{self.path}: {name}: {error}") from error
+
+    def __iter__(self):
+        return iter(self._names)
+
+    def __len__(self):
+        return len(self._names)
+
+
+class ShardedReader(collections.abc.Mapping):
+    """The tensors of a checkpoint in several files, by its index.
+
+    Args:
+        index_path: str or Path. A `*.index.json` file with a `weight_map`.
+
+    Raises:
+        CheckpointError: the index is damaged, a file is missing, or lacks a tensor it should hold.
+    """
+
+    def __init__(self, index_path):
+        index_path = Path(index_path)
+        weight_map = read_json(index_path).get("weight_map")
+        if not isinstance(weight_map, dict) or not weight_map:
+            raise CheckpointError(f"{index_path} has no weight_map.")
+        files = sorted(set(weight_map.values()))
+        outside = [name for name in files if Path(name).name != name]
+        if outside:
+            raise CheckpointError(f"{index_path} names files outside its folder: {outside}.")
+        missing = [name for name in files if not (index_path.parent / name).is_file()]
+        if missing:
+            raise CheckpointError(f"{index_path.parent} lacks {', '.join(missing)}.")
+        readers = {name: open_weights_file(index_path.parent / name) for name in files}
+        self._readers = {name: readers[file] for name, file in weight_map.items()}
+        for name, file in weight_map.items():
+            if name not in readers[file]:
+                raise CheckpointError(f"{index_path.parent / file} lacks the tensor {name}.")
+
+    def __getitem__(self, name):
+        return self._readers[name][name]
+
+    def __iter__(self):
+        return iter(self._readers)
+
+    def __len__(self):
+        return len(self._readers)
+
+
+class TensorFlowReader(collections.abc.Mapping):
+    """The tensors of a TensorFlow checkpoint (`*.index` and `*.data-…`), read with TensorFlow.
+
+    Args:
+        prefix: str or Path. The path without `.index`.
+
+    Raises:
+        ImportError: TensorFlow is not installed.
+        CheckpointError: the files are damaged.
+    """
+
+    def __init__(self, prefix):
+        if importlib.util.find_spec("tensorflow") is None:
+            raise ImportError(
+                f"{prefix} is a TensorFlow checkpoint, and reading it needs TensorFlow: "
+                "pip install tensorflow. Or convert it once where TensorFlow is installed, with "
+                "Backbone.from_preset(…).save_to_preset(…)."
+            )
+        import tensorflow as tf
+
+        self.prefix = prefix
+        self._errors = (tf.errors.OpError, ValueError)
+        try:
+            self._file = tf.train.load_checkpoint(str(prefix))
+            self._names = tuple(self._file.get_variable_to_shape_map())
+        except self._errors as error:
+            raise CheckpointError(f"{prefix} is truncated or no TensorFlow checkpoint.") from error
+
+    def __getitem__(self, name):
+        try:
+            return self._file.get_tensor(name)
+        except self._errors as error:
+            raise CheckpointError(f"{self.prefix}: {name} cannot be read: {error}") from error
+
+    def __iter__(self):
+        return iter(self._names)
+
+    def __len__(self):
+        return len(self._names)
+
+
+def open_weights_file(path):
+    """The reader of one weights file, by its ending."""
+    return PickleReader(path) if str(path).endswith(".bin") else SafetensorsReader(path)
+
+
+def read_json(path):
+    """A JSON file's content.
+
+    Raises:
+        CheckpointError: the file is damaged, or is not a JSON object.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise CheckpointError(f"{path} is truncated or no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} is no JSON object.")
+    return content
+
+
+def save_safetensors(tensors, path, metadata=None):
+    """Writes a dict of numpy arrays as a safetensors file."""
+    from safetensors.numpy import save_file
+
+    save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, str(path), metadata)

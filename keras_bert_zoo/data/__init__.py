@@ -1,0 +1,1 @@
+"""From texts and labels to the batches of a backend."""

@@ -1,0 +1,97 @@
+"""Datasets of texts (tf.data, PyDataset) as re-iterable streams of ready batches."""
+
+import threading
+
+import keras
+import numpy as np
+
+from keras_bert_zoo.data.backend_dataset import is_tf_dataset
+from keras_bert_zoo.data.batching import ArrayExamples, TextExamples, fill_rows
+
+
+class Stream(keras.utils.PyDataset):
+    """Walks a dataset of batches and prepares each.
+
+    Args:
+        data: `tf.data.Dataset` or `keras.utils.PyDataset` that yields `x`, `(x, y)` or
+            `(x, y, sample_weight)`; `x` a batch of texts, a pair of such, or a dict of id arrays.
+        prepare: callable `(x, y, sample_weight, rows) -> tuple`. `rows` is the largest batch seen
+            so far: shorter ones are to be filled up to it.
+    """
+
+    def __init__(self, data, prepare):
+        super().__init__()
+        self.data, self.prepare = data, prepare
+        self._rows = 0
+        self._lock = threading.Lock()
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, batch):
+        return self._prepared(self.data[batch])
+
+    def on_epoch_end(self):
+        if not is_tf_dataset(self.data):
+            self.data.on_epoch_end()
+
+    def __iter__(self):
+        """The batches of one epoch."""
+        if is_tf_dataset(self.data):
+            for element in self.data.as_numpy_iterator():
+                yield self._prepared(element)
+        else:
+            for batch in range(len(self.data)):
+                yield self[batch]
+
+    def _prepared(self, element):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(element)
+        x = as_texts(x)
+        with self._lock:
+            self._rows = max(self._rows, count_rows(x))
+        return self.prepare(x, y, sample_weight, self._rows)
+
+
+def as_texts(x):
+    """A batch of a dataset in the form that lists of texts have: lists, not arrays of bytes.
+
+    Raises:
+        ValueError: the dataset is not batched.
+    """
+    if isinstance(x, dict):
+        return {name: np.asarray(value) for name, value in x.items()}
+    if isinstance(x, (tuple, list)) and len(x) == 2 and not isinstance(x[0], (str, bytes)):
+        return (as_texts(x[0]), as_texts(x[1]))
+    if isinstance(x, (str, bytes)) or np.ndim(x) == 0:
+        raise ValueError("The dataset yields single examples; batch it first: dataset.batch(32).")
+    return list(np.asarray(x, dtype=object))
+
+
+def count_rows(x):
+    """The number of examples in a batch of texts, pairs or arrays."""
+    if isinstance(x, dict):
+        return len(next(iter(x.values())))
+    return len(x[0]) if isinstance(x, tuple) else len(x)
+
+
+def prepare_batch(x, y, sample_weight, rows, preprocessor):
+    """One batch of a stream as `(x, y, sample_weight)`, filled up to `rows`.
+
+    Args:
+        x: dict of arrays, list of texts or tuple of two lists.
+        y: nest of arrays, or None.
+        sample_weight: as `y`, or None.
+        rows: int.
+        preprocessor: Preprocessor.
+    """
+    examples = ArrayExamples(x) if isinstance(x, dict) else TextExamples(preprocessor, x)
+    count = len(examples)
+    x = examples.take(np.arange(count), rows)
+    if y is None:
+        return (x,)
+    if sample_weight is None:
+        sample_weight = keras.tree.map_structure(lambda leaf: np.ones(len(leaf), "float32"), y)
+    weights = keras.tree.map_structure(
+        lambda leaf: fill_rows((leaf * (rows / count)).astype("float32"), rows), sample_weight
+    )
+    return x, keras.tree.map_structure(lambda leaf: fill_rows(leaf, rows), y), weights

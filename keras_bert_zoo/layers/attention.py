@@ -1,0 +1,179 @@
+"""Multi-head self-attention with one fused query-key-value projection."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_bert_zoo.layers.activations import initializer
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class SelfAttention(keras.layers.Layer):
+    """Scaled dot-product self-attention and its output projection.
+
+    Query, key and value come from one dense layer whose kernel `(D, 3 D)` holds the three side by
+    side. `keras.ops.dot_product_attention` does the rest, except while attention dropout is
+    drawn, which that operation cannot do.
+
+    Args:
+        num_heads: int. Attention heads, H; must divide the input's width D.
+        dropout: float. Dropout rate on the attention probabilities. Defaults to 0.1.
+        initializer_range: float. Standard deviation of new weights. Defaults to 0.02.
+
+    Call arguments:
+        hidden_states: float, `(B, L, D)`.
+        attention_mask: bool, `(B, 1, 1, L)` or `(B, 1, L, L)`, optional. True where a query
+            (third axis) may look at a key (last axis). See `AttentionMask`.
+
+    Returns:
+        float, `(B, L, D)`.
+
+    Raises:
+        ValueError: D does not divide by `num_heads`.
+
+    Source: Vaswani et al. 2017, §3.2; Devlin et al. 2018, §3.
+    """
+
+    def __init__(self, num_heads, dropout=0.1, initializer_range=0.02, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.dropout = dropout
+        self.initializer_range = initializer_range
+        self.probability_dropout = keras.layers.Dropout(
+            dropout, dtype=self.dtype_policy, name="probability_dropout"
+        )
+
+    def build(self, hidden_shape):
+        hidden_dim = hidden_shape[-1]
+        if hidden_dim % self.num_heads:
+            raise ValueError(
+                f"hidden_dim must divide by num_heads; got {hidden_dim} and {self.num_heads}."
+            )
+        self.head_dim = hidden_dim // self.num_heads
+        self.qkv = keras.layers.Dense(
+            3 * hidden_dim,
+            kernel_initializer=initializer(self.initializer_range),
+            dtype=self.dtype_policy,
+            name="qkv",
+        )
+        self.output_dense = keras.layers.Dense(
+            hidden_dim,
+            kernel_initializer=initializer(self.initializer_range),
+            dtype=self.dtype_policy,
+            name="output",
+        )
+        self.qkv.build(hidden_shape)
+        self.output_dense.build(hidden_shape)
+        self.built = True
+
+    def call(self, hidden_states, attention_mask=None, training=None):
+        query, key, value = self._project(hidden_states)  # (B, L, H, K) each
+        if training and self.dropout > 0:
+            probabilities = self._probabilities(query, key, attention_mask)  # (B, H, L, L)
+            probabilities = self.probability_dropout(probabilities, training=True)
+            value = ops.transpose(value, (0, 2, 1, 3))  # (B, H, L, K)
+            context = ops.matmul(probabilities, value)
+            context = ops.transpose(context, (0, 2, 1, 3))  # (B, L, H, K)
+        else:
+            context = ops.dot_product_attention(query, key, value, mask=attention_mask)
+        context = ops.reshape(context, ops.shape(hidden_states))  # (B, L, D)
+        return self.output_dense(context)
+
+    def probabilities(self, hidden_states, attention_mask=None):
+        """The attention probabilities of an input, float, `(B, H, L, L)`; no dropout."""
+        query, key, _ = self._project(hidden_states)
+        return self._probabilities(query, key, attention_mask)
+
+    def _project(self, hidden_states):
+        batch, length, _ = ops.shape(hidden_states)
+        qkv = self.qkv(hidden_states)  # (B, L, 3 D)
+        qkv = ops.reshape(qkv, (batch, length, 3, self.num_heads, self.head_dim))
+        return qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
+
+    def _probabilities(self, query, key, attention_mask):
+        query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, L, K)
+        key = ops.transpose(key, (0, 2, 3, 1))  # (B, H, K, L)
+        scores = ops.matmul(query * (1 / math.sqrt(self.head_dim)), key)  # (B, H, L, L)
+        scores = ops.cast(scores, "float32")
+        if attention_mask is not None:
+            # Finite, so that a row with no real token gives numbers rather than NaN.
+            scores = ops.where(attention_mask, scores, -1e9)
+        return ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
+
+    def compute_output_shape(self, hidden_shape):
+        return hidden_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "dropout": self.dropout,
+            "initializer_range": self.initializer_range,
+        }
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class AttentionMask(keras.layers.Layer):
+    """Turns a padding mask into the mask that the encoder blocks take.
+
+    Call arguments:
+        padding_mask: int or bool. `(B, L)`, nonzero at real tokens; or `(B, L, L)`, nonzero where
+            the token of the second axis may look at the token of the last.
+
+    Returns:
+        bool, `(B, 1, 1, L)` or `(B, 1, L, L)`.
+    """
+
+    def call(self, padding_mask):
+        allowed = ops.not_equal(padding_mask, 0)
+        if len(padding_mask.shape) == 2:
+            allowed = ops.expand_dims(allowed, 1)
+        return ops.expand_dims(allowed, 1)
+
+    def compute_output_spec(self, padding_mask):
+        batch, *rest = padding_mask.shape
+        rest = rest if len(rest) == 2 else [1, *rest]
+        return keras.KerasTensor((batch, 1, *rest), dtype="bool")
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class AttentionMap(keras.layers.Layer):
+    """Shows the attention probabilities of a `SelfAttention` layer, sharing its weights.
+
+    Args:
+        attention: `SelfAttention`. The layer to look into.
+
+    Call arguments:
+        hidden_states: float, `(B, L, D)`. What that layer is called on.
+        attention_mask: bool, as for that layer, optional.
+
+    Returns:
+        float, `(B, H, L, L)`. Each row sums to 1; no dropout.
+    """
+
+    def __init__(self, attention, **kwargs):
+        kwargs.setdefault("dtype", attention.dtype_policy)
+        super().__init__(**kwargs)
+        self.attention = attention
+
+    def build(self, hidden_shape):
+        if not self.attention.built:
+            self.attention.build(hidden_shape)
+        self.built = True
+
+    def call(self, hidden_states, attention_mask=None):
+        return self.attention.probabilities(hidden_states, attention_mask)
+
+    def compute_output_shape(self, hidden_shape):
+        batch, length, _ = hidden_shape
+        return (batch, self.attention.num_heads, length, length)
+
+    def get_config(self):
+        attention = keras.saving.serialize_keras_object(self.attention)
+        return {**super().get_config(), "attention": attention}
+
+    @classmethod
+    def from_config(cls, config):
+        attention = keras.saving.deserialize_keras_object(config.pop("attention"))
+        return cls(attention, **config)

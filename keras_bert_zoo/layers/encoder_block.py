@@ -1,0 +1,114 @@
+"""One Transformer encoder block, with LayerNorm after each sublayer."""
+
+import keras
+
+from keras_bert_zoo.layers.activations import activation_function, initializer
+from keras_bert_zoo.layers.attention import SelfAttention
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class EncoderBlock(keras.layers.Layer):
+    """Self-attention and a feed-forward layer, each with dropout, residual and LayerNorm.
+
+    Args:
+        num_heads: int. Attention heads, H; must divide the input's width D.
+        intermediate_dim: int. Width of the feed-forward layer, F.
+        activation: str. One of `config.ACTIVATIONS`. Defaults to `"gelu"`.
+        dropout: float. Dropout rate on each sublayer's output. Defaults to 0.1.
+        attention_dropout: float. Dropout rate on the attention probabilities. Defaults to 0.1.
+        layer_norm_epsilon: float. Defaults to 1e-12.
+        initializer_range: float. Standard deviation of new weights. Defaults to 0.02.
+
+    Call arguments:
+        hidden_states: float, `(B, L, D)`.
+        attention_mask: bool, `(B, 1, 1, L)` or `(B, 1, L, L)`, optional. See `AttentionMask`.
+
+    Returns:
+        float, `(B, L, D)`.
+
+    Source: Devlin et al. 2018, §3; Google's `modeling.transformer_model`.
+    """
+
+    def __init__(
+        self,
+        num_heads,
+        intermediate_dim,
+        activation="gelu",
+        dropout=0.1,
+        attention_dropout=0.1,
+        layer_norm_epsilon=1e-12,
+        initializer_range=0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.intermediate_dim = intermediate_dim
+        self.activation = activation
+        self.dropout = dropout
+        self.attention_dropout = attention_dropout
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.initializer_range = initializer_range
+        self.activate = activation_function(activation)
+
+    def build(self, hidden_shape):
+        hidden_dim = hidden_shape[-1]
+        self.attention = SelfAttention(
+            self.num_heads,
+            dropout=self.attention_dropout,
+            initializer_range=self.initializer_range,
+            dtype=self.dtype_policy,
+            name="attention",
+        )
+        self.attention_dropout_layer = self._dropout("attention_dropout")
+        self.attention_norm = self._norm("attention_norm")
+        self.intermediate = self._dense(self.intermediate_dim, "intermediate")
+        self.output_dense = self._dense(hidden_dim, "output")
+        self.output_dropout = self._dropout("output_dropout")
+        self.output_norm = self._norm("output_norm")
+
+        self.attention.build(hidden_shape)
+        self.attention_norm.build(hidden_shape)
+        self.intermediate.build(hidden_shape)
+        self.output_dense.build((*hidden_shape[:-1], self.intermediate_dim))
+        self.output_norm.build(hidden_shape)
+        self.built = True
+
+    def call(self, hidden_states, attention_mask=None, training=None):
+        attended = self.attention(hidden_states, attention_mask=attention_mask, training=training)
+        attended = self.attention_dropout_layer(attended, training=training)
+        hidden_states = self.attention_norm(hidden_states + attended)  # (B, L, D)
+
+        expanded = self.activate(self.intermediate(hidden_states))  # (B, L, F)
+        output = self.output_dropout(self.output_dense(expanded), training=training)
+        return self.output_norm(hidden_states + output)  # (B, L, D)
+
+    def _dense(self, units, name):
+        return keras.layers.Dense(
+            units,
+            kernel_initializer=initializer(self.initializer_range),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def _norm(self, name):
+        return keras.layers.LayerNormalization(
+            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name
+        )
+
+    def _dropout(self, name):
+        return keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name=name)
+
+    def compute_output_shape(self, hidden_shape):
+        return hidden_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "intermediate_dim": self.intermediate_dim,
+            "activation": self.activation,
+            "dropout": self.dropout,
+            "attention_dropout": self.attention_dropout,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "initializer_range": self.initializer_range,
+        }

@@ -1,0 +1,135 @@
+"""The two pre-training heads: masked language model and next sentence."""
+
+import keras
+from keras import ops
+
+from keras_bert_zoo.layers.activations import activation_function, initializer
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class MaskedLMHead(keras.layers.Layer):
+    """Predicts tokens from hidden states, with the token embeddings as the decoder.
+
+    Args:
+        token_embedding: `keras.layers.Embedding`. The encoder's own table, `(V, E)`; its transpose
+            decodes.
+        activation: str. One of `config.ACTIVATIONS`. Defaults to `"gelu"`.
+        layer_norm_epsilon: float. Defaults to 1e-12.
+        initializer_range: float. Standard deviation of new weights. Defaults to 0.02.
+
+    Call arguments:
+        sequence_output: float, `(B, L, D)`.
+        mask_positions: int, `(B, P)`, optional. Where to predict; everywhere when absent. Only
+            these positions are decoded, which saves most of the work at P << L.
+
+    Returns:
+        float, `(B, P, V)`, or `(B, L, V)` without `mask_positions`. Logits.
+
+    Source: Google's `run_pretraining.get_masked_lm_output`.
+    """
+
+    def __init__(
+        self,
+        token_embedding,
+        activation="gelu",
+        layer_norm_epsilon=1e-12,
+        initializer_range=0.02,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.token_embedding = token_embedding
+        self.activation = activation
+        self.layer_norm_epsilon = layer_norm_epsilon
+        self.initializer_range = initializer_range
+        self.activate = activation_function(activation)
+
+    def build(self, sequence_shape, mask_positions_shape=None):
+        if not self.token_embedding.built:
+            self.token_embedding.build((None, None))
+        embedding_dim = self.token_embedding.output_dim
+        self.dense = keras.layers.Dense(
+            embedding_dim,
+            kernel_initializer=initializer(self.initializer_range),
+            dtype=self.dtype_policy,
+            name="dense",
+        )
+        self.norm = keras.layers.LayerNormalization(
+            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name="norm"
+        )
+        self.dense.build(sequence_shape)
+        self.norm.build((*sequence_shape[:-1], embedding_dim))
+        self.bias = self.add_weight(
+            shape=(self.token_embedding.input_dim,), initializer="zeros", name="bias"
+        )
+        self.built = True
+
+    def call(self, sequence_output, mask_positions=None):
+        if mask_positions is not None:
+            mask_positions = ops.cast(mask_positions, "int32")
+            sequence_output = ops.take_along_axis(
+                sequence_output, ops.expand_dims(mask_positions, -1), axis=1
+            )  # (B, P, D)
+        transformed = self.norm(self.activate(self.dense(sequence_output)))  # (B, P, E)
+        table = ops.cast(self.token_embedding.embeddings, self.compute_dtype)  # (V, E)
+        logits = ops.matmul(transformed, ops.transpose(table))  # (B, P, V)
+        return logits + ops.cast(self.bias, logits.dtype)
+
+    def compute_output_shape(self, sequence_shape, mask_positions_shape=None):
+        batch, length, _ = sequence_shape
+        if mask_positions_shape is not None:
+            length = mask_positions_shape[1]
+        return (batch, length, self.token_embedding.input_dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "token_embedding": keras.saving.serialize_keras_object(self.token_embedding),
+            "activation": self.activation,
+            "layer_norm_epsilon": self.layer_norm_epsilon,
+            "initializer_range": self.initializer_range,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        token_embedding = keras.saving.deserialize_keras_object(config.pop("token_embedding"))
+        return cls(token_embedding, **config)
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class NextSentenceHead(keras.layers.Layer):
+    """Tells whether the second segment follows the first in its document.
+
+    Args:
+        initializer_range: float. Standard deviation of new weights. Defaults to 0.02.
+
+    Call arguments:
+        pooled_output: float, `(B, D)`.
+
+    Returns:
+        float, `(B, 2)`. Logits; class 0 is "is the next", as in Google's code.
+
+    Source: Google's `run_pretraining.get_next_sentence_output`.
+    """
+
+    def __init__(self, initializer_range=0.02, **kwargs):
+        super().__init__(**kwargs)
+        self.initializer_range = initializer_range
+
+    def build(self, pooled_shape):
+        self.dense = keras.layers.Dense(
+            2,
+            kernel_initializer=initializer(self.initializer_range),
+            dtype=self.dtype_policy,
+            name="dense",
+        )
+        self.dense.build(pooled_shape)
+        self.built = True
+
+    def call(self, pooled_output):
+        return self.dense(pooled_output)  # (B, 2)
+
+    def compute_output_shape(self, pooled_shape):
+        return (pooled_shape[0], 2)
+
+    def get_config(self):
+        return {**super().get_config(), "initializer_range": self.initializer_range}

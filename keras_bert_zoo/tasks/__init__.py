@@ -1,0 +1,1 @@
+"""The tasks: one file each, all on `task.Task`."""

@@ -1,0 +1,116 @@
+"""Both of BERT's pre-training objectives over one encoder."""
+
+import keras
+import numpy as np
+from keras import tree
+
+from keras_bert_zoo import pretrained
+from keras_bert_zoo.layers.heads import MaskedLMHead, NextSentenceHead
+from keras_bert_zoo.tasks.task import Task
+from keras_bert_zoo.training.optimizers import create_optimizer
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class Pretrainer(Task):
+    """Masked language model and next sentence prediction, on batches that are masked already.
+
+    Args:
+        backbone: Backbone with a pooler.
+        preprocessor: Preprocessor or None. Its tokenizer travels with the model.
+        frozen: what of the backbone is not trained; see `freeze`.
+        name, trainable: as for Keras.
+
+    Call arguments:
+        inputs: dict, as for `Backbone`, and
+            mask_positions: int, `(B, P)`. Where tokens were masked; the weights of positions that
+                only fill up a row belong in `sample_weight`.
+
+    Returns:
+        dict of `masked_lm`, float, `(B, P, V)`, and `next_sentence`, float, `(B, 2)`. Logits;
+        class 0 of the latter is "is the next".
+
+    Raises:
+        ValueError: the backbone has no pooler.
+
+    Source: Devlin et al. 2018, §3.1; Google's `run_pretraining.py`.
+    """
+
+    head_groups = ("masked_lm", "next_sentence")
+
+    def __init__(self, backbone, preprocessor=None, frozen="nothing", name=None, trainable=True):
+        if not backbone.config.pooler:
+            raise ValueError("Pretrainer needs a backbone with pooler=True.")
+        config = backbone.config
+
+        # === Layers ===
+        masked_lm = MaskedLMHead(
+            backbone.embeddings.token_embedding,
+            activation=config.activation,
+            layer_norm_epsilon=config.layer_norm_epsilon,
+            initializer_range=config.initializer_range,
+            dtype=backbone.dtype_policy,
+            name="masked_lm",
+        )
+        next_sentence = NextSentenceHead(
+            config.initializer_range, dtype=backbone.dtype_policy, name="next_sentence"
+        )
+
+        # === Functional model ===
+        positions = keras.Input((None,), dtype="int32", name="mask_positions")
+        encoded = backbone(backbone.input)
+        outputs = {
+            "masked_lm": masked_lm(encoded["sequence_output"], positions),  # (B, P, V)
+            "next_sentence": next_sentence(encoded["pooled_output"]),  # (B, 2)
+        }
+        super().__init__(
+            backbone,
+            outputs=outputs,
+            inputs={**backbone.input, "mask_positions": positions},
+            preprocessor=preprocessor,
+            frozen=frozen,
+            name=name,
+            trainable=trainable,
+        )
+
+    def default_compile(self):
+        return {
+            "optimizer": create_optimizer(1e-4),
+            "loss": {
+                name: keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+                for name in self.head_groups
+            },
+            "weighted_metrics": {
+                name: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+                for name in self.head_groups
+            },
+        }
+
+    def encode_labels(self, y):
+        if not isinstance(y, dict) or set(y) != set(self.head_groups):
+            raise ValueError(f"Labels must be a dict of {' and '.join(self.head_groups)}.")
+        return tree.map_structure(lambda leaf: np.asarray(leaf, "int32"), y)
+
+    @classmethod
+    def from_preset(cls, source, *, load_weights=True, dtype=None, ignore=(), **overrides):
+        """Both heads on a pre-trained model; those that it lacks are new.
+
+        Args:
+            source, load_weights, dtype, ignore, **overrides: as for `Backbone.from_preset`.
+
+        Returns:
+            Pretrainer. `transfer_report` tells which weights are new.
+        """
+        overrides.setdefault("pooler", True)
+        found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
+        task_config = dict((found.task or {}).get("config") or {})
+        task_config = {"frozen": task_config.get("frozen", "nothing")}
+        return cls._load(
+            found,
+            source,
+            task_config,
+            heads=cls.head_groups,
+            load_weights=load_weights,
+            dtype=dtype,
+            ignore=ignore,
+            overrides=overrides,
+        )

@@ -1,0 +1,225 @@
+"""What every task is: a backbone, a head and a text part that load and save together."""
+
+import logging
+from pathlib import Path
+
+import keras
+
+from keras_bert_zoo import pretrained, transformers_export
+from keras_bert_zoo.backbone import BACKBONES
+from keras_bert_zoo.tasks.text_model import TextModel
+from keras_bert_zoo.text import TOKENIZER_FILE, Preprocessor, Tokenizer
+from keras_bert_zoo.training.freezing import freeze
+
+logger = logging.getLogger("keras_bert_zoo")
+
+
+class Task(TextModel):
+    """A backbone with a head, from texts to logits. Abstract.
+
+    Args:
+        backbone: Backbone.
+        outputs: symbolic outputs over the backbone's inputs.
+        inputs: dict of symbolic inputs. Defaults to the backbone's.
+        preprocessor: Preprocessor or None. Without one the task takes id arrays only.
+        frozen: what of the backbone is not trained; see `freeze`.
+        name, trainable: as for Keras.
+
+    Raises:
+        ValueError: the preprocessor does not fit the backbone.
+    """
+
+    # The head's groups in the tables of checkpoints.
+    head_groups = ()
+
+    def __init__(
+        self,
+        backbone,
+        outputs,
+        inputs=None,
+        preprocessor=None,
+        frozen="nothing",
+        name=None,
+        trainable=True,
+    ):
+        super().__init__(
+            inputs=dict(inputs or backbone.input),
+            outputs=outputs,
+            config=backbone.config,
+            name=name,
+            trainable=trainable,
+        )
+        self.backbone = backbone
+        self._text_settings = {}
+        self.set_preprocessor(preprocessor)
+        self.transfer_report = None
+        self.frozen = "nothing"
+        if frozen != "nothing":
+            freeze(backbone, frozen)
+            self.frozen = frozen
+        self.compile()
+
+    # === Text ===
+
+    def set_preprocessor(self, preprocessor):
+        """Gives the task its text part.
+
+        Args:
+            preprocessor: Preprocessor or None.
+
+        Raises:
+            ValueError: its ids or its longest row do not fit the backbone.
+        """
+        if preprocessor is not None:
+            config = self.config
+            if preprocessor.max_length > config.max_sequence_length:
+                raise ValueError(
+                    f"max_length is {preprocessor.max_length}; the backbone's "
+                    f"max_sequence_length is {config.max_sequence_length}."
+                )
+            if preprocessor.tokenizer.vocabulary_size > config.vocabulary_size:
+                raise ValueError(
+                    f"The tokenizer has {preprocessor.tokenizer.vocabulary_size} tokens; the "
+                    f"backbone's vocabulary_size is {config.vocabulary_size}."
+                )
+        self.preprocessor = preprocessor
+
+    def save_assets(self, directory):
+        """Called by Keras while it writes a `.keras` file: adds the tokenizer."""
+        if self.preprocessor is not None:
+            path = Path(directory) / TOKENIZER_FILE
+            path.write_text(self.preprocessor.tokenizer.to_json(), encoding="utf-8")
+
+    def load_assets(self, directory):
+        """Called by Keras while it reads a `.keras` file."""
+        path = Path(directory) / TOKENIZER_FILE
+        if path.is_file():
+            tokenizer = Tokenizer.from_json(path.read_text(encoding="utf-8"))
+            self.set_preprocessor(Preprocessor(tokenizer, **self._text_settings))
+
+    # === Training ===
+
+    def freeze(self, frozen):
+        """Chooses what of the backbone stays as it is in training, and compiles anew.
+
+        Args:
+            frozen: `"nothing"`; `"embeddings"`; an int n, for the embeddings and the lower n
+                blocks; or `"backbone"`, for everything but the head.
+
+        Raises:
+            ValueError: none of these.
+        """
+        freeze(self.backbone, frozen)
+        self.frozen = frozen
+        config = self.get_compile_config()
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    # === Config ===
+
+    def task_config(self):
+        """The constructor's arguments beside `backbone` and `preprocessor`, as plain data."""
+        return {"frozen": self.frozen}
+
+    def get_config(self):
+        text = None
+        if self.preprocessor is not None:
+            text = {
+                "max_length": self.preprocessor.max_length,
+                "truncation": self.preprocessor.truncation,
+            }
+        return {
+            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            **self.task_config(),
+            "text_settings": text,
+            "name": self.name,
+            "trainable": self.trainable,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        backbone = keras.saving.deserialize_keras_object(config.pop("backbone"), custom_objects)
+        settings = config.pop("text_settings", None)
+        task = cls(backbone, **config)
+        task._text_settings = settings or {}
+        return task
+
+    # === In and out ===
+
+    @classmethod
+    def _load(
+        cls,
+        found,
+        source,
+        task_config,
+        heads,
+        load_weights=True,
+        dtype=None,
+        ignore=(),
+        max_length=None,
+        truncation=None,
+        overrides=None,
+    ):
+        """The task on an opened model, with the heads that may be taken from it."""
+        tokenizer = Tokenizer.from_preset(source)
+        overrides = overrides or {}
+        named = BACKBONES[found.family.name]
+        config = found.config_with(overrides)
+        saved = (found.task or {}).get("text_settings") or {}
+        text = Preprocessor(
+            tokenizer,
+            max_length or min(saved.get("max_length", 512), config.max_sequence_length),
+            truncation or saved.get("truncation", "longest_first"),
+        )
+        backbone = named(**config.to_dict(), dtype=found.policy(dtype))
+        task = cls(backbone, preprocessor=text, **task_config)
+        if load_weights:
+            task.transfer_report = found.load_into(task.weights, heads, ignore)
+            logger.info("%s: %s", source, task.transfer_report)
+        return task
+
+    def save_to_preset(self, directory):
+        """Writes a folder that `from_preset` reads back exactly: weights, labels, tokenizer.
+
+        The optimizer's state is not part of it; `task.save("x.keras")` keeps that too.
+
+        Args:
+            directory: str or Path. Made if it is not there.
+        """
+        config = self.get_config()
+        pretrained.save_own(
+            directory,
+            self.backbone.family,
+            self.config,
+            self.backbone.dtype_policy,
+            self.weights,
+            task={
+                "class": type(self).__name__,
+                "config": self.task_config(),
+                "text_settings": config["text_settings"],
+            },
+            tokenizer=self.preprocessor and self.preprocessor.tokenizer.save_to_preset,
+        )
+
+    def transformers_fields(self):
+        """What the task adds to a `config.json` of transformers."""
+        return {}
+
+    def export_to_transformers(self, directory):
+        """Writes a folder that the matching class of `transformers` loads, head included.
+
+        Args:
+            directory: str or Path. Made if it is not there.
+
+        Raises:
+            CheckpointError: transformers has no class for this task, or no place for a field.
+        """
+        transformers_export.export_to_transformers(
+            directory,
+            self.backbone.family,
+            self.config,
+            self.weights,
+            transformers_export.architecture_of(self.backbone.family, self.head_groups),
+            self.transformers_fields(),
+            self.preprocessor and self.preprocessor.tokenizer.save_to_preset,
+        )

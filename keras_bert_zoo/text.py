@@ -1,0 +1,411 @@
+"""The text front: `Tokenizer` (text to ids and back) and `Preprocessor` (texts to model inputs)."""
+
+import dataclasses
+import json
+import operator
+from pathlib import Path
+
+import numpy as np
+
+from keras_bert_zoo.checkpoints.directory import CONFIG_FILES, layout_of
+from keras_bert_zoo.checkpoints.errors import CheckpointError
+from keras_bert_zoo.checkpoints.readers import read_json
+from keras_bert_zoo.families import FAMILIES
+from keras_bert_zoo.presets import locate
+from keras_bert_zoo.tokenizers import packing, wordpiece
+
+TOKENIZER_FILE = "tokenizer.json"
+VOCABULARY_FILE = "vocab.txt"
+TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
+
+
+class Tokenizer:
+    """Text to token ids and back, equal to the model family's own tokenizer on every string.
+
+    Make one with `from_preset`, `from_vocabulary`, `from_file` or `train`.
+
+    Args:
+        engine: `tokenizers.Tokenizer`.
+        special_tokens: dict of role (`cls`, `sep`, `pad`, `mask`, `unk`) to token.
+
+    Raises:
+        ValueError: a special token other than the mask is not in the vocabulary.
+
+    >>> import keras_bert_zoo as kbz
+    >>> tokenizer = kbz.Tokenizer.from_vocabulary(
+    ...     ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "warm", "##er", "day"]
+    ... )
+    >>> tokenizer.tokenize("A warmer day")
+    [5, 6, 7, 8]
+    >>> tokenizer.tokenize_with_offsets("warmer")
+    ([6, 7], [(0, 4), (4, 6)])
+    """
+
+    def __init__(self, engine, special_tokens=FAMILIES["bert"].special_tokens):
+        self.engine = engine
+        self.special_tokens = dict(special_tokens)
+        self.special_ids = {role: engine.token_to_id(t) for role, t in special_tokens.items()}
+        lacking = [r for r, number in self.special_ids.items() if number is None and r != "mask"]
+        if lacking:
+            names = ", ".join(self.special_tokens[role] for role in lacking)
+            raise ValueError(f"The vocabulary lacks the special tokens {names}.")
+        self.vocabulary_size = 1 + max(engine.get_vocab(with_added_tokens=True).values())
+
+    # === Making one ===
+
+    @classmethod
+    def from_preset(cls, source, lowercase=None, strip_accents=None):
+        """The tokenizer of a model.
+
+        Args:
+            source: str or Path. As for `Backbone.from_preset`; the folder needs `tokenizer.json`
+                or `vocab.txt`.
+            lowercase: bool or None. None follows the files; where they do not say, a folder of
+                Google's is cased when its vocabulary holds upper-case words, and all else is
+                lower-cased, as in transformers.
+            strip_accents: bool or None. None follows the files, else `lowercase`.
+
+        Raises:
+            ValueError, FileNotFoundError: there is no such model, or it has no tokenizer.
+        """
+        location = locate(source, weights=False, tokenizer=True)
+        return cls.from_folder(
+            location.folder, lowercase, strip_accents, location.preset and location.preset.tokenizer
+        )
+
+    @classmethod
+    def from_folder(cls, folder, lowercase=None, strip_accents=None, defaults=None):
+        """The tokenizer whose files lie in a folder; see `from_preset`.
+
+        Args:
+            folder: str or Path.
+            lowercase, strip_accents: bool or None.
+            defaults: dict or None. `lowercase` for files that do not say.
+        """
+        folder = Path(folder)
+        said = _settings_of(folder)
+        if lowercase is not None:
+            said["lowercase"] = lowercase
+        if strip_accents is not None:
+            said["strip_accents"] = strip_accents
+        path = folder / TOKENIZER_FILE
+        if path.is_file() and "model" in read_json(path):
+            return cls(wordpiece.read(path)).with_settings(**said)
+        for path in (folder / VOCABULARY_FILE, folder / "assets" / "tokenizer" / "vocabulary.txt"):
+            if path.is_file():
+                said.setdefault("lowercase", (defaults or {}).get("lowercase"))
+                if said["lowercase"] is None:
+                    said["lowercase"] = not _google_cased(folder, path)
+                return cls.from_vocabulary(path, **said)
+        raise FileNotFoundError(
+            f"{folder} has no tokenizer: neither {TOKENIZER_FILE} nor {VOCABULARY_FILE} is there."
+        )
+
+    @classmethod
+    def from_vocabulary(
+        cls, vocabulary, lowercase=True, strip_accents=None, split_chinese=True, family="bert"
+    ):
+        """A WordPiece tokenizer over a vocabulary.
+
+        Args:
+            vocabulary: str, Path or list of str. A `vocab.txt`, or the tokens in order of id.
+            lowercase: bool. Defaults to True.
+            strip_accents: bool or None. None strips exactly when lower-casing.
+            split_chinese: bool. Whether each CJK character is a word. Defaults to True.
+            family: str. Whose special tokens to use.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the vocabulary is empty or lacks a special token.
+        """
+        special = FAMILIES[family].special_tokens
+        engine = wordpiece.build(vocabulary, special, lowercase, strip_accents, split_chinese)
+        return cls(engine, special)
+
+    @classmethod
+    def from_file(cls, path):
+        """The tokenizer of a `tokenizer.json`.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: it is damaged, or is not BERT's kind of tokenizer.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"No tokenizer at {path}.")
+        return cls(wordpiece.read(path))
+
+    @classmethod
+    def train(cls, texts, vocabulary_size, lowercase=True, min_frequency=2, **options):
+        """A tokenizer whose vocabulary is learned from text.
+
+        Args:
+            texts: iterable of str. Read once, so it may be larger than memory.
+            vocabulary_size: int. Tokens wanted, the five special ones included.
+            lowercase: bool. Defaults to True.
+            min_frequency: int. How often a piece must occur. Defaults to 2.
+            **options: `strip_accents`, `split_chinese` and `show_progress` (a bar; off).
+        """
+        special = FAMILIES["bert"].special_tokens
+        engine = wordpiece.train(
+            texts,
+            vocabulary_size,
+            special,
+            lowercase=lowercase,
+            min_frequency=min_frequency,
+            **options,
+        )
+        return cls(engine, special)
+
+    @classmethod
+    def from_json(cls, text):
+        """The tokenizer of `to_json`."""
+        import tokenizers
+
+        return cls(tokenizers.Tokenizer.from_str(text))
+
+    def with_settings(self, **settings):
+        """This tokenizer, or one that differs from it in `lowercase` or `strip_accents`."""
+        current = wordpiece.settings(self.engine)
+        changed = {**current, **{k: v for k, v in settings.items() if k in current}}
+        if changed == current:
+            return self
+        state = json.loads(self.engine.to_str())
+        state["normalizer"].update(
+            lowercase=changed["lowercase"],
+            strip_accents=changed["strip_accents"],
+            handle_chinese_chars=changed["split_chinese"],
+        )
+        return type(self).from_json(json.dumps(state))
+
+    # === Using it ===
+
+    def tokenize(self, text):
+        """The ids of a text, without special tokens around it.
+
+        Args:
+            text: str, or list of str.
+
+        Returns:
+            list of int; for a list, a list of such.
+
+        Raises:
+            ValueError: an item is no text; the message names it.
+        """
+        if isinstance(text, str):
+            return self.tokenize([text])[0]
+        encodings = self.engine.encode_batch_fast(check_texts(text), add_special_tokens=False)
+        return [encoding.ids for encoding in encodings]
+
+    def tokenize_with_offsets(self, text):
+        """The ids of a text and where each piece stands in it.
+
+        Args:
+            text: str, or list of str.
+
+        Returns:
+            tuple of a list of ids and a list of `(start, end)`, in characters of the text as given;
+            for a list, two lists of such.
+        """
+        if isinstance(text, str):
+            ids, offsets = self.tokenize_with_offsets([text])
+            return ids[0], offsets[0]
+        encodings = self.engine.encode_batch(check_texts(text), add_special_tokens=False)
+        return [e.ids for e in encodings], [e.offsets for e in encodings]
+
+    def detokenize(self, ids, skip_special_tokens=True):
+        """Text from ids; spaces around punctuation are tidied, case and accents stay lost.
+
+        Args:
+            ids: list of int, or list of such lists.
+            skip_special_tokens: bool.
+
+        Returns:
+            str, or list of str.
+        """
+        ids = np.asarray(ids).tolist() if isinstance(ids, np.ndarray) else list(ids)
+        if ids and not isinstance(ids[0], (int, np.integer)):
+            return [self.detokenize(row, skip_special_tokens) for row in ids]
+        return self.engine.decode(ids, skip_special_tokens=skip_special_tokens)
+
+    def token_to_id(self, token):
+        """The id of a token; None where it is not in the vocabulary."""
+        return self.engine.token_to_id(token)
+
+    def id_to_token(self, number):
+        """The token of an id; None where there is none."""
+        return self.engine.id_to_token(operator.index(number))
+
+    # === Keeping it ===
+
+    def to_json(self):
+        """The tokenizer as text; `from_json` reads it back."""
+        return self.engine.to_str()
+
+    def save_to_preset(self, directory):
+        """Writes `tokenizer.json`, `vocab.txt` and `tokenizer_config.json`, as transformers does.
+
+        Args:
+            directory: str or Path. Must exist.
+        """
+        folder = Path(directory)
+        (folder / TOKENIZER_FILE).write_text(self.to_json(), encoding="utf-8")
+        tokens = wordpiece.tokens_in_order(self.engine)
+        (folder / VOCABULARY_FILE).write_text("\n".join(tokens) + "\n", encoding="utf-8")
+        settings = wordpiece.settings(self.engine)
+        content = {
+            "tokenizer_class": "BertTokenizer",
+            "do_lower_case": settings["lowercase"],
+            "strip_accents": settings["strip_accents"],
+            "tokenize_chinese_chars": settings["split_chinese"],
+            **{f"{role}_token": token for role, token in self.special_tokens.items()},
+        }
+        text = json.dumps(content, indent=2) + "\n"
+        (folder / TOKENIZER_CONFIG_FILE).write_text(text, encoding="utf-8")
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessor:
+    """Texts to the input dict of a model.
+
+    Args:
+        tokenizer: Tokenizer.
+        max_length: int. Longest row in tokens, special tokens included; at least 3. Longer texts
+            are cut.
+        truncation: str. Which text of a pair is cut: `"longest_first"`, `"only_first"` or
+            `"only_second"`.
+
+    Call arguments:
+        texts: list of str, or a tuple of two equally long lists for pairs.
+
+    Returns:
+        dict of int32 numpy arrays `token_ids`, `segment_ids` and `padding_mask`, each `(B, L)`,
+        L the longest row of the batch.
+
+    Raises:
+        ValueError: an item is no text, or cannot be cut as told; the message names it.
+    """
+
+    tokenizer: Tokenizer
+    max_length: int = 512
+    truncation: str = "longest_first"
+
+    def __post_init__(self):
+        if not isinstance(self.max_length, int) or self.max_length < 3:
+            raise ValueError(f"max_length must be at least 3; got {self.max_length!r}.")
+        if self.truncation not in packing.TRUNCATIONS:
+            raise ValueError(
+                f"truncation must be one of {', '.join(packing.TRUNCATIONS)}; got "
+                f"{self.truncation!r}."
+            )
+
+    def __call__(self, texts):
+        examples = self.encode(texts)
+        longest = max((len(example) for example in examples), default=0)
+        return self.pad(examples, longest)
+
+    def encode(self, texts):
+        """The packed but not yet padded examples of texts: a list of `PackedText`."""
+        firsts, seconds = split_pairs(texts)
+        first_ids = self.tokenizer.tokenize(firsts)
+        second_ids = [None] * len(firsts) if seconds is None else self.tokenizer.tokenize(seconds)
+        special = self.tokenizer.special_ids
+        examples = []
+        for i, (first, second) in enumerate(zip(first_ids, second_ids, strict=True)):
+            try:
+                example = packing.pack(
+                    first, second, self.max_length, self.truncation, special["cls"], special["sep"]
+                )
+            except ValueError as error:
+                raise ValueError(f"Item {i}: {error}") from error
+            examples.append(example)
+        return examples
+
+    def pad(self, examples, length, rows=None):
+        """The input dict of packed examples at a given length; see `packing.pad_rows`."""
+        return packing.pad_rows(examples, length, self.tokenizer.special_ids["pad"], rows)
+
+
+def split_pairs(texts):
+    """The first texts and, for pairs, the second ones.
+
+    Args:
+        texts: list of str, or a tuple of two equally long lists.
+
+    Returns:
+        tuple of a list of str and a list of str or None.
+
+    Raises:
+        ValueError: two bare strings, a single string, or lists of different lengths.
+    """
+    if isinstance(texts, (str, bytes)):
+        raise ValueError("A list of texts is a batch; got one text. Write [text].")
+    if isinstance(texts, tuple):
+        if len(texts) != 2:
+            raise ValueError(f"A tuple means pairs: two lists of texts; got {len(texts)} items.")
+        if any(isinstance(part, (str, bytes)) for part in texts):
+            raise ValueError(
+                "A tuple of two texts can be read in two ways: as one pair, written "
+                "([first], [second]), or as a batch of two texts, written [first, second]."
+            )
+        firsts, seconds = check_texts(texts[0]), check_texts(texts[1])
+        if len(firsts) != len(seconds):
+            raise ValueError(
+                f"Pairs need as many second as first texts; got {len(firsts)} and {len(seconds)}."
+            )
+        return firsts, seconds
+    return check_texts(texts), None
+
+
+def check_texts(texts):
+    """A list of str from a list, array or series of texts (bytes are read as UTF-8).
+
+    Raises:
+        ValueError: an item is no text; the message names it.
+    """
+    if isinstance(texts, np.ndarray) and texts.ndim != 1:
+        raise ValueError(f"A batch of texts has one axis; got the shape {texts.shape}.")
+    checked = []
+    for i, text in enumerate(texts):
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", errors="replace")
+        if not isinstance(text, str):
+            hint = (
+                " For pairs pass a tuple of two lists." if isinstance(text, (tuple, list)) else ""
+            )
+            raise ValueError(f"Item {i} is no text but {type(text).__name__} ({text!r}).{hint}")
+        checked.append(text)
+    return checked
+
+
+def _settings_of(folder):
+    """What the files of a folder say about lower-casing and accents."""
+    said = {}
+    path = folder / TOKENIZER_CONFIG_FILE
+    if path.is_file():
+        content = read_json(path)
+        for theirs, ours in (
+            ("do_lower_case", "lowercase"),
+            ("strip_accents", "strip_accents"),
+            ("tokenize_chinese_chars", "split_chinese"),
+        ):
+            if theirs in content:
+                said[ours] = content[theirs]
+    path = folder / TOKENIZER_FILE
+    if path.is_file():
+        content = read_json(path)
+        if str(content.get("registered_name", "")).startswith("keras_hub>"):
+            # KerasHub never strips accents; BERT does, exactly when lower-casing.
+            said["lowercase"] = content["config"]["lowercase"]
+    return said
+
+
+def _google_cased(folder, vocabulary):
+    """Whether a folder of Google's, which does not say, holds a cased model."""
+    try:
+        transformers = layout_of(folder) == "transformers"
+    except CheckpointError:
+        transformers = False
+    if transformers or (folder / CONFIG_FILES["transformers"]).is_file():
+        return False
+    tokens = wordpiece.read_tokens(vocabulary)
+    return any(token != token.lower() for token in tokens if not token.startswith("["))

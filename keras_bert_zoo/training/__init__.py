@@ -1,0 +1,1 @@
+"""Optimizers and freezing for fine-tuning."""
