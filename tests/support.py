@@ -1,0 +1,49 @@
+"""Tiny models for the tests."""
+
+import numpy as np
+
+import keras_bert_zoo as kbz
+
+TOKENS = (
+    "[PAD] [UNK] [CLS] [SEP] [MASK] the a film was good bad slow warm ##er ##est very not and "
+    "we saw it again tea cup of . , ! ?"
+).split()
+
+
+def tiny_backbone(**changes):
+    """A BertBackbone of two small blocks over `TOKENS`."""
+    fields = {
+        "vocabulary_size": len(TOKENS),
+        "num_layers": 2,
+        "num_heads": 2,
+        "hidden_dim": 16,
+        "intermediate_dim": 32,
+        "max_sequence_length": 64,
+        **changes,
+    }
+    return kbz.BertBackbone(**fields)
+
+
+def tiny_tokenizer(**settings):
+    """A tokenizer over `TOKENS`."""
+    return kbz.Tokenizer.from_vocabulary(TOKENS, **settings)
+
+
+def scramble(model, scale=1.0, seed=0):
+    """Gives every weight random values with norm scales near 1.
+
+    With fresh weights (0.02, zero biases, unit LayerNorms) a wrong GELU or epsilon hides below any
+    tolerance.
+    """
+    random = np.random.default_rng(seed)
+    for weight in model.weights:
+        if not weight.dtype.startswith(("float", "bfloat")):
+            continue
+        shape = tuple(weight.shape)
+        value = random.normal(size=shape) * scale
+        if weight.path.endswith("gamma"):
+            value = 1 + 0.2 * value
+        elif len(shape) == 2 and "embedding" not in weight.path:
+            value = value / np.sqrt(shape[0])
+        weight.assign(value)
+    return model
