@@ -36,75 +36,29 @@ _SIZES = {
 
 # Fields of Google's multilingual and Chinese releases that no code ever read.
 _UNREAD = frozenset(
-    [
-        "directionality",
-        "pooler_fc_size",
-        "pooler_num_attention_heads",
-        "pooler_num_fc_layers",
-        "pooler_size_per_head",
-        "pooler_type",
-    ]
+    (
+        "directionality pooler_fc_size pooler_num_attention_heads pooler_num_fc_layers "
+        "pooler_size_per_head pooler_type"
+    ).split()
 )
 
 # Bookkeeping of transformers, and its generation settings: no influence on an encoder's numbers.
 # `tie_word_embeddings` is here because the tensors themselves tell (see `Dialect.tied`).
 _BOOKKEEPING = frozenset(
-    [
-        "_name_or_path",
-        "name_or_path",
-        "architectures",
-        "model_type",
-        "transformers_version",
-        "torch_dtype",
-        "dtype",
-        "finetuning_task",
-        "gradient_checkpointing",
-        "use_cache",
-        "output_past",
-        "output_attentions",
-        "output_hidden_states",
-        "return_dict",
-        "torchscript",
-        "use_bfloat16",
-        "attn_implementation",
-        "_attn_implementation",
-        "_attn_implementation_autoset",
-        "chunk_size_feed_forward",
-        "tie_word_embeddings",
-        "tokenizer_class",
-        "prefix",
-        "task_specific_params",
-        "bos_token_id",
-        "eos_token_id",
-        "sep_token_id",
-        "cls_token_id",
-        "decoder_start_token_id",
-        "max_length",
-        "min_length",
-        "do_sample",
-        "early_stopping",
-        "num_beams",
-        "num_beam_groups",
-        "diversity_penalty",
-        "temperature",
-        "top_k",
-        "top_p",
-        "typical_p",
-        "repetition_penalty",
-        "length_penalty",
-        "no_repeat_ngram_size",
-        "encoder_no_repeat_ngram_size",
-        "bad_words_ids",
-        "num_return_sequences",
-        "output_scores",
-        "return_dict_in_generate",
-        "forced_bos_token_id",
-        "forced_eos_token_id",
-        "remove_invalid_values",
-        "exponential_decay_length_penalty",
-        "suppress_tokens",
-        "begin_suppress_tokens",
-    ]
+    (
+        "_name_or_path name_or_path architectures model_type transformers_version torch_dtype "
+        "dtype finetuning_task gradient_checkpointing use_cache output_past output_attentions "
+        "output_hidden_states return_dict torchscript use_bfloat16 attn_implementation "
+        "_attn_implementation _attn_implementation_autoset chunk_size_feed_forward "
+        "tie_word_embeddings tokenizer_class prefix task_specific_params bos_token_id "
+        "eos_token_id sep_token_id cls_token_id decoder_start_token_id max_length min_length "
+        "do_sample early_stopping num_beams num_beam_groups diversity_penalty temperature "
+        "top_k top_p typical_p repetition_penalty length_penalty no_repeat_ngram_size "
+        "encoder_no_repeat_ngram_size bad_words_ids num_return_sequences output_scores "
+        "return_dict_in_generate forced_bos_token_id forced_eos_token_id "
+        "remove_invalid_values exponential_decay_length_penalty suppress_tokens "
+        "begin_suppress_tokens"
+    ).split()
 )
 
 _TRANSFORMERS_CONFIG = ConfigKeys(
@@ -149,9 +103,7 @@ _TRANSFORMERS_CONFIG = ConfigKeys(
         "pruned_heads": ({}, None),
         "quantization_config": (None,),
     },
-    handed_on=frozenset(
-        ["id2label", "label2id", "num_labels", "problem_type", "classifier_dropout"]
-    ),
+    handed_on=frozenset("id2label label2id num_labels problem_type classifier_dropout".split()),
     ignored=_BOOKKEEPING | _UNREAD,
     unwritten=frozenset({"pooler"}),
 )
@@ -270,16 +222,10 @@ KERAS_HUB = Dialect(
     config=ConfigKeys(
         keys={
             name: name
-            for name in [
-                "vocabulary_size",
-                "num_layers",
-                "num_heads",
-                "hidden_dim",
-                "intermediate_dim",
-                "dropout",
-                "max_sequence_length",
-                "num_segments",
-            ]
+            for name in (
+                "vocabulary_size num_layers num_heads hidden_dim intermediate_dim dropout "
+                "max_sequence_length num_segments"
+            ).split()
         },
         constants={"activation": "gelu_approximate", "layer_norm_epsilon": 1e-12},
         copies={"attention_dropout": "dropout"},

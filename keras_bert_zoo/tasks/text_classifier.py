@@ -272,7 +272,7 @@ class TextClassifier(Task):
         chosen.update({name: value for name, value in given.items() if value is not None})
         if saved is not None and not keep:
             logger.warning("%s: its classification head does not fit and is left out.", source)
-        task = cls._load(
+        return cls._load(
             found,
             source,
             chosen,
@@ -284,7 +284,6 @@ class TextClassifier(Task):
             truncation=truncation,
             overrides=overrides,
         )
-        return task
 
 
 def _checked_labels(labels):

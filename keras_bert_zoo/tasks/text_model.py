@@ -189,7 +189,8 @@ class TextModel(EncoderModel):
                 break
             watch.on_predict_batch_begin(step)
             output = self.predict_on_batch(inputs)
-            output = tree.map_structure(lambda leaf: np.asarray(leaf)[: len(indices)], output)
+            real = slice(len(indices))
+            output = tree.map_structure(lambda leaf, real=real: np.asarray(leaf)[real], output)
             watch.on_predict_batch_end(step, {"outputs": output})
             outputs.append(output)
             rows.append(indices)
@@ -308,8 +309,8 @@ class TextModel(EncoderModel):
     def _check_preprocessor(self):
         if self.preprocessor is None:
             raise ValueError(
-                f"This {type(self).__name__} has no tokenizer, so it takes id arrays only. Build it "
-                "with preprocessor=…, or load it with from_preset."
+                f"This {type(self).__name__} has no tokenizer, so it takes id arrays only. Build "
+                "it with preprocessor=…, or load it with from_preset."
             )
 
 

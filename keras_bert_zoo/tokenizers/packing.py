@@ -12,7 +12,8 @@ class PackedText:
     """One example, ready to be padded.
 
     Args:
-        token_ids: int32 array, `(length,)`. `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]`.
+        token_ids: int32 array, `(length,)`. `[CLS] first [SEP]`, for pairs
+            `[CLS] first [SEP] second [SEP]`.
         first_length: int. How many of them belong to segment 0.
     """
 
