@@ -1,6 +1,7 @@
 """The architecture of an encoder: one frozen dataclass, the only list of its fields."""
 
 import dataclasses
+import math
 import operator
 
 from keras_bert_zoo.spelling import did_you_mean
@@ -85,8 +86,8 @@ class EncoderConfig:
             object.__setattr__(self, name, float(value))
         for name in ("layer_norm_epsilon", "initializer_range"):
             value = getattr(self, name)
-            if not _is_number(value) or not value > 0:
-                raise ValueError(f"{name} must be above 0; got {value!r}.")
+            if not _is_number(value) or not 0 < value < math.inf:
+                raise ValueError(f"{name} must be a finite number above 0; got {value!r}.")
             object.__setattr__(self, name, float(value))
         for name in _SWITCHES:
             if not isinstance(getattr(self, name), bool):

@@ -79,12 +79,15 @@ def check_inputs(inputs, config, known):
     for name, value in present.items():
         if isinstance(value, (list, tuple, np.ndarray)):
             value = _whole_numbers(name, value, config)
-        if len(value.shape) != 2 and not (name == "padding_mask" and len(value.shape) == 3):
+        if len(value.shape) != 2:
             raise ValueError(f"{name} must have the shape (B, L); got {tuple(value.shape)}.")
         filled[name] = value
     shape = tuple(filled["token_ids"].shape)
+    positions = filled.get("mask_positions")
+    if isinstance(positions, np.ndarray) and shape[1] is not None:
+        _check_range("mask_positions", positions, "the length of token_ids", shape[1])
     for name in ("segment_ids", "padding_mask"):
-        if name in filled and _clash(tuple(filled[name].shape)[:2], shape):
+        if name in filled and _clash(tuple(filled[name].shape), shape):
             raise ValueError(
                 f"{name} must have the shape of token_ids, {shape}; got "
                 f"{tuple(filled[name].shape)}."
@@ -109,13 +112,16 @@ def _whole_numbers(name, value, config):
         "token_ids": ("vocabulary_size", config.vocabulary_size),
         "segment_ids": ("num_segments", max(config.num_segments, 1)),
     }
-    if name in limits and array.size:
-        limit_name, limit = limits[name]
-        wrong = (array < 0) | (array >= limit)
-        if wrong.any():
-            where = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise ValueError(
-                f"{name}[{', '.join(map(str, where))}] is {array[where]}; {limit_name} is {limit}, "
-                f"so ids run from 0 to {limit - 1}."
-            )
+    if name in limits:
+        _check_range(name, array, *limits[name])
     return array.astype("int32")
+
+
+def _check_range(name, array, limit_name, limit):
+    wrong = (array < 0) | (array >= limit)
+    if wrong.any():
+        where = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise ValueError(
+            f"{name}[{', '.join(map(str, where))}] is {array[where]}; {limit_name} is {limit}, "
+            f"so ids run from 0 to {limit - 1}."
+        )

@@ -8,7 +8,12 @@ import re
 from pathlib import Path
 
 from keras_bert_zoo.checkpoints import keras_hub
-from keras_bert_zoo.checkpoints.directory import TOKENIZER_FILES, TRANSFORMERS_WEIGHTS
+from keras_bert_zoo.checkpoints.directory import (
+    OWN_MARKER,
+    OWN_WEIGHTS,
+    TOKENIZER_FILES,
+    TRANSFORMERS_WEIGHTS,
+)
 from keras_bert_zoo.checkpoints.readers import read_json
 
 # What a repository or revision may be called; no name can climb out of the cache's folder.
@@ -52,7 +57,8 @@ def fetch_folder(handle, weights=True, tokenizer=True):
     if handle.startswith("kaggle://"):
         return _fetch_from_kaggle(handle)
     repository = _Repository(*parse_handle(handle))
-    folder = repository.fetch("config.json").parent
+    marker = repository.fetch_first(("config.json", OWN_MARKER))
+    folder = marker.parent
     # The rest comes from the same commit, also where the hub has a newer one by now.
     repository.revision = folder.name
     if tokenizer:
@@ -60,7 +66,8 @@ def fetch_folder(handle, weights=True, tokenizer=True):
         for name in TOKENIZER_FILES:
             repository.fetch_if_there(name)
     if weights:
-        path = repository.fetch_first(TRANSFORMERS_WEIGHTS)
+        own = marker.name == OWN_MARKER
+        path = repository.fetch_first((OWN_WEIGHTS,) if own else TRANSFORMERS_WEIGHTS)
         if path.name.endswith(".index.json"):
             for shard in sorted(set(read_json(path).get("weight_map", {}).values())):
                 repository.fetch(shard)
@@ -100,7 +107,11 @@ class _Repository:
     def fetch_if_there(self, filename):
         """The local path of a file, or None."""
         from huggingface_hub import hf_hub_download, try_to_load_from_cache
-        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+        from huggingface_hub.errors import (
+            EntryNotFoundError,
+            HfHubHTTPError,
+            LocalEntryNotFoundError,
+        )
 
         cached = try_to_load_from_cache(self.name, filename, revision=self.revision)
         if isinstance(cached, str):
@@ -114,7 +125,8 @@ class _Repository:
             return None
         except EntryNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        # Its base classes: OSError, and the base of the HTTP library's own errors.
+        except (ValueError, *HfHubHTTPError.__bases__) as error:
             raise HubError(f"{filename} of {self.name} could not be downloaded: {error}") from error
 
     def _missing(self, filename):

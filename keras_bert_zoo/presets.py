@@ -185,7 +185,11 @@ def _locate_preset(preset, weights, tokenizer):
 def _check_sums(folder, preset):
     for name, expected in (preset.sha256 or {}).items():
         path = folder / name
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+        if not path.is_file():
+            continue
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != expected:
             raise CheckpointError(
                 f"{path} is not the file that the preset {preset.name} names: its SHA-256 differs. "
                 "Delete it and load again."

@@ -113,10 +113,10 @@ def open_pretrained(source, weights=True, tokenizer=False, ignore=()):
         ValueError, FileNotFoundError, CheckpointError: as `presets.locate`; or the configuration
             holds what this package cannot express.
     """
-    if not weights and not tokenizer and isinstance(source, str) and not Path(source).is_dir():
-        if "://" not in source:
-            preset = load_preset(source)
-            return Pretrained(source, FAMILIES[preset.family], preset.encoder_config)
+    is_name = isinstance(source, str) and "://" not in source and not Path(source).is_dir()
+    if is_name and not weights and not tokenizer:
+        preset = load_preset(source)
+        return Pretrained(source, FAMILIES[preset.family], preset.encoder_config)
     location = locate(source, weights, tokenizer)
     opener = _open_own if location.layout == "own" else _open_foreign
     return opener(str(source), location, weights, ignore)

@@ -3,12 +3,12 @@
 import dataclasses
 import json
 import operator
+import os
 from pathlib import Path
 
 import numpy as np
 
-from keras_bert_zoo.checkpoints.directory import CONFIG_FILES, layout_of
-from keras_bert_zoo.checkpoints.errors import CheckpointError
+from keras_bert_zoo.checkpoints.directory import CONFIG_FILES
 from keras_bert_zoo.checkpoints.readers import read_json
 from keras_bert_zoo.families import FAMILIES
 from keras_bert_zoo.presets import locate
@@ -68,6 +68,8 @@ class Tokenizer:
         Raises:
             ValueError, FileNotFoundError: there is no such model, or it has no tokenizer.
         """
+        if os.path.isdir(source):
+            return cls.from_folder(source, lowercase, strip_accents)
         location = locate(source, weights=False, tokenizer=True)
         return cls.from_folder(
             location.folder, lowercase, strip_accents, location.preset and location.preset.tokenizer
@@ -364,6 +366,8 @@ def check_texts(texts):
     """
     if isinstance(texts, np.ndarray) and texts.ndim != 1:
         raise ValueError(f"A batch of texts has one axis; got the shape {texts.shape}.")
+    if isinstance(texts, (bytes, dict)) or not hasattr(texts, "__iter__"):
+        raise ValueError(f"A batch of texts is a list of str; got {type(texts).__name__}.")
     checked = []
     for i, text in enumerate(texts):
         if isinstance(text, bytes):
@@ -373,6 +377,13 @@ def check_texts(texts):
                 " For pairs pass a tuple of two lists." if isinstance(text, (tuple, list)) else ""
             )
             raise ValueError(f"Item {i} is no text but {type(text).__name__} ({text!r}).{hint}")
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"Item {i} holds half of a surrogate pair at character {error.start}, which is no "
+                "text."
+            ) from error
         checked.append(text)
     return checked
 
@@ -393,7 +404,7 @@ def _settings_of(folder):
     path = folder / TOKENIZER_FILE
     if path.is_file():
         content = read_json(path)
-        if str(content.get("registered_name", "")).startswith("keras_hub>"):
+        if str(content.get("registered_name", "")).startswith(("keras_hub>", "keras_nlp>")):
             # KerasHub never strips accents; BERT does, exactly when lower-casing.
             said["lowercase"] = content["config"]["lowercase"]
     return said
@@ -401,11 +412,9 @@ def _settings_of(folder):
 
 def _google_cased(folder, vocabulary):
     """Whether a folder of Google's, which does not say, holds a cased model."""
-    try:
-        transformers = layout_of(folder) == "transformers"
-    except CheckpointError:
-        transformers = False
-    if transformers or (folder / CONFIG_FILES["transformers"]).is_file():
+    google, transformers = (CONFIG_FILES[layout] for layout in ("google", "transformers"))
+    if not (folder / google).is_file() or (folder / transformers).is_file():
         return False
-    tokens = wordpiece.read_tokens(vocabulary)
-    return any(token != token.lower() for token in tokens if not token.startswith("["))
+    # Words alone: the lower-cased Chinese vocabulary has "<S>" and "[CLS]".
+    words = (token.removeprefix("##") for token in wordpiece.read_tokens(vocabulary))
+    return any(word.isalpha() and word != word.lower() for word in words)

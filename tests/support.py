@@ -1,5 +1,8 @@
 """Tiny models for the tests."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 
 import keras_bert_zoo as kbz
@@ -29,6 +32,14 @@ def tiny_tokenizer(**settings):
     return kbz.Tokenizer.from_vocabulary(TOKENS, **settings)
 
 
+def tiny_classifier(max_length=32, num_layers=1, backbone=None, **settings):
+    """A TextClassifier over `tiny_backbone`, without dropout."""
+    if backbone is None:
+        backbone = tiny_backbone(num_layers=num_layers, dropout=0.0, attention_dropout=0.0)
+    preprocessor = kbz.Preprocessor(tiny_tokenizer(), max_length=max_length)
+    return kbz.TextClassifier(backbone, preprocessor=preprocessor, **settings)
+
+
 def scramble(model, scale=1.0, seed=0):
     """Gives every weight random values with norm scales near 1.
 
@@ -47,3 +58,17 @@ def scramble(model, scale=1.0, seed=0):
             value = value / np.sqrt(shape[0])
         weight.assign(value)
     return model
+
+
+def hard_strings():
+    """The strings of `data/hard_strings.json`."""
+    path = Path(__file__).parent / "data" / "hard_strings.json"
+    return [entry["text"] for entry in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def write_vocabulary(folder, tokens, **settings):
+    """Writes `vocab.txt` and `tokenizer_config.json` as a Hugging Face folder has them."""
+    (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", encoding="utf-8", newline="\n")
+    content = {"tokenizer_class": "BertTokenizer", **settings}
+    (folder / "tokenizer_config.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder

@@ -52,8 +52,12 @@ def read_config(foreign, config_keys, source):
     for field, other in config_keys.copies.items():
         fields[field] = fields[other]
     try:
+        for field, (other, added) in config_keys.offsets.items():
+            fields[field] = fields[other] + added
+        for field, other in config_keys.includes.items():
+            fields[field] = fields[field] - fields[other]
         config = EncoderConfig.from_dict(fields)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise CheckpointError(f"{source}: {error}") from error
     return config, {key: foreign[key] for key in config_keys.handed_on if key in foreign}
 
@@ -76,6 +80,8 @@ def write_config(config, config_keys, target):
     written = set(config_keys.unwritten)
     for key, field in config_keys.keys.items():
         value = getattr(config, field)
+        if field in config_keys.includes:
+            value += getattr(config, config_keys.includes[field])
         translation = config_keys.values.get(field, {})
         spelled = [theirs for theirs, ours in translation.items() if ours == value]
         foreign[key] = spelled[0] if spelled and value not in translation else value
@@ -84,6 +90,7 @@ def write_config(config, config_keys, target):
     expected["embedding_dim"] = config.hidden_dim
     expected.update(config_keys.constants)
     expected.update({field: getattr(config, o) for field, o in config_keys.copies.items()})
+    expected.update({f: getattr(config, o) + n for f, (o, n) in config_keys.offsets.items()})
     for field, value in config.to_dict().items():
         if field not in written and value != expected[field]:
             raise CheckpointError(

@@ -6,10 +6,12 @@ that a dict of tensors needs and refuses every other.
 
 import collections
 import io
+import os
 import pickle
 import struct
 import sys
 import zipfile
+import zlib
 
 import ml_dtypes
 import numpy as np
@@ -28,6 +30,23 @@ _STORAGE_DTYPES = {
     "ByteStorage": np.uint8,
     "BoolStorage": np.bool_,
 }
+
+# What damaged bytes make of pickle, zipfile and numpy.
+_DAMAGE = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+)
 
 # The first object in files written before PyTorch 1.6.
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -99,10 +118,10 @@ class PickleReader(collections.abc.Mapping):
             tensors = self._open_zip() if zipped else self._open_legacy()
         except CheckpointError as error:
             raise CheckpointError(f"{path}: {error}") from error
-        except (pickle.UnpicklingError, zipfile.BadZipFile, EOFError, OSError) as error:
-            raise CheckpointError(f"{path} is truncated or no PyTorch file: {error}") from error
-        except (ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:
-            raise CheckpointError(f"{path} is damaged: {error!r}") from error
+        except _DAMAGE as error:
+            raise CheckpointError(
+                f"{path} is truncated, damaged, or no PyTorch file: {error!r}"
+            ) from error
         if not isinstance(tensors, dict) or not all(
             isinstance(tensor, _Tensor) for tensor in tensors.values()
         ):
@@ -139,18 +158,23 @@ class PickleReader(collections.abc.Mapping):
             for key in keys:
                 (length,) = struct.unpack("<q", file.read(8))
                 dtype = np.dtype(_STORAGE_DTYPES[kinds.get(key, "ByteStorage")])
+                if not 0 <= length * dtype.itemsize <= os.fstat(file.fileno()).st_size:
+                    raise CheckpointError(f"truncated or damaged: {length} numbers in a storage.")
                 data = file.read(length * dtype.itemsize)
                 storages[key] = np.frombuffer(data, dtype, count=length)
         self._storages = lambda reference: storages[reference[1]]
         return tensors
 
     def __getitem__(self, name):
+        tensor = self._tensors[name]
         try:
-            return self._tensors[name].read(self._storages)
+            return tensor.read(self._storages)
         except CheckpointError as error:
             raise CheckpointError(f"{self.path}: {name}: {error}") from error
-        except (zipfile.BadZipFile, ValueError, OSError) as error:
-            raise CheckpointError(f"{self.path}: {name} is truncated: {error}") from error
+        except _DAMAGE as error:
+            raise CheckpointError(
+                f"{self.path}: {name} is truncated or damaged: {error!r}"
+            ) from error
 
     def __iter__(self):
         return iter(self._tensors)

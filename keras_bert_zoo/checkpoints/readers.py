@@ -60,8 +60,12 @@ class ShardedReader(collections.abc.Mapping):
     def __init__(self, index_path):
         index_path = Path(index_path)
         weight_map = read_json(index_path).get("weight_map")
-        if not isinstance(weight_map, dict) or not weight_map:
-            raise CheckpointError(f"{index_path} has no weight_map.")
+        if (
+            not isinstance(weight_map, dict)
+            or not weight_map
+            or not all(isinstance(name, str) for name in weight_map.values())
+        ):
+            raise CheckpointError(f"{index_path} has no weight_map of tensor to file names.")
         files = sorted(set(weight_map.values()))
         outside = [name for name in files if Path(name).name != name]
         if outside:
@@ -106,7 +110,8 @@ class TensorFlowReader(collections.abc.Mapping):
         import tensorflow as tf
 
         self.prefix = prefix
-        self._errors = (tf.errors.OpError, ValueError)
+        # Out of range, and unknown kinds of failure, come as Python's own errors.
+        self._errors = (tf.errors.OpError, ValueError, IndexError, RuntimeError)
         try:
             self._file = tf.train.load_checkpoint(str(prefix))
             self._names = tuple(self._file.get_variable_to_shape_map())
@@ -150,4 +155,5 @@ def save_safetensors(tensors, path, metadata=None):
     """Writes a dict of numpy arrays as a safetensors file."""
     from safetensors.numpy import save_file
 
-    save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, str(path), metadata)
+    # Not `ascontiguousarray`, which gives a scalar a dimension.
+    save_file({k: np.asarray(v, order="C") for k, v in tensors.items()}, str(path), metadata)

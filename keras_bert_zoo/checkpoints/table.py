@@ -118,6 +118,9 @@ class ConfigKeys:
         defaults: foreign key -> foreign value, where the format lets a key be absent.
         constants: our field -> the value that the format implies and cannot vary.
         copies: our field -> the other of ours that the format uses for it too.
+        offsets: our field -> (the other of ours that the format derives it from, the whole number
+            that is added to that one).
+        includes: our field -> the other of ours that the format's number counts as well.
         required: foreign key -> the values that we can express; any other is an error.
         handed_on: foreign keys that belong to tasks (labels and the like).
         ignored: foreign keys without influence on what an encoder computes.
@@ -129,6 +132,8 @@ class ConfigKeys:
     defaults: Mapping[str, object] = dataclasses.field(default_factory=dict)
     constants: Mapping[str, object] = dataclasses.field(default_factory=dict)
     copies: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    offsets: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
+    includes: Mapping[str, str] = dataclasses.field(default_factory=dict)
     required: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
     handed_on: frozenset = frozenset()
     ignored: frozenset = frozenset()

@@ -108,6 +108,7 @@ def load(variables, weights, heads=None, ignore=()):
     layers = _layers_of(ours, dialect, weights.num_layers)
 
     values, consumed = {}, []
+    _check_placed(names, weights, ours, layers)
     for group in (*ALWAYS_TRIED, *heads):
         rows = [row for row in dialect.rows([group], layers) if row.ours in ours]
         missing = [row.theirs for row in rows if row.theirs not in names]
@@ -228,6 +229,16 @@ def _check_known(names, weights, ignore):
         )
 
 
+def _check_placed(names, weights, ours, layers):
+    """The encoder must have a place for all that the checkpoint has of these layers."""
+    rows = weights.dialect.rows(["encoder"], layers)
+    lost = [names[row.theirs] for row in rows if row.theirs in names and row.ours not in ours]
+    if lost:
+        raise CheckpointError(
+            f"{weights.source}: this configuration has no place for {_short_list(lost)}."
+        )
+
+
 def _check_tied(names, weights, group):
     """A tensor that should repeat another must do so, where a group that ties them is read."""
     for copy, (original, tying_group) in weights.dialect.tied.items():
@@ -241,18 +252,18 @@ def _check_tied(names, weights, group):
 
 
 def _assign(variable, parts, source):
-    if None in parts:
-        row, value = parts[None]
-        theirs = row.theirs
-    else:
-        value = np.concatenate([parts[part][1] for part in sorted(parts)], axis=-1)
-        theirs = ", ".join(parts[part][0].theirs for part in sorted(parts))
-    if tuple(value.shape) != tuple(variable.shape):
-        raise CheckpointError(
-            f"{source}: {theirs} gives the shape {tuple(value.shape)}; {variable.path} needs "
-            f"{tuple(variable.shape)}."
-        )
-    variable.assign(value)
+    """Gives a variable its value: a whole tensor, or all parts of one along the last axis."""
+    wanted = tuple(variable.shape)
+    if None not in parts:
+        wanted = (*wanted[:-1], wanted[-1] // len(parts))
+    for row, value in parts.values():
+        if tuple(value.shape) != wanted:
+            raise CheckpointError(
+                f"{source}: {row.theirs} gives the shape {tuple(value.shape)}; {variable.path} "
+                f"needs {wanted}{'' if row.part is None else ' there'}."
+            )
+    values = [parts[part][1] for part in sorted(parts)]
+    variable.assign(values[0] if None in parts else np.concatenate(values, axis=-1))
 
 
 def _short_list(names, most=6):

@@ -1,5 +1,7 @@
 """Hands batches to the backend's `fit`; with TensorFlow, as a `tf.data.Dataset`."""
 
+import itertools
+
 import keras
 import numpy as np
 
@@ -10,17 +12,24 @@ def is_tf_dataset(data):
 
 
 def is_stream(data):
-    """Whether an object is a dataset that yields batches: tf.data, PyDataset or a DataLoader."""
-    if is_tf_dataset(data) or isinstance(data, keras.utils.PyDataset):
-        return True
-    return hasattr(data, "batch_size") and hasattr(data, "dataset") and hasattr(data, "__len__")
+    """Whether an object is a dataset that yields batches: tf.data or PyDataset.
+
+    Raises:
+        ValueError: it is a dataset of another kind.
+    """
+    if hasattr(data, "dataset") and hasattr(data, "batch_size"):
+        raise ValueError(
+            "A torch DataLoader is not read; pass lists, a keras.utils.PyDataset or a "
+            "tf.data.Dataset."
+        )
+    return is_tf_dataset(data) or isinstance(data, keras.utils.PyDataset)
 
 
 def for_backend(batches):
     """The form of our batches that the backend's trainer takes.
 
     Args:
-        batches: PyDataset of tuples of numpy arrays, or of dicts of such.
+        batches: PyDataset of tuples of numpy arrays, or of dicts of such, that can be iterated.
 
     Returns:
         The same, or with TensorFlow a `tf.data.Dataset` whose shapes are open: Keras itself would
@@ -28,32 +37,33 @@ def for_backend(batches):
     """
     if keras.backend.backend() != "tensorflow":
         return batches
-    return as_tf_dataset(batches, len(batches))
+    return as_tf_dataset(batches)
 
 
-def as_tf_dataset(batches, cardinality=None):
-    """A `tf.data.Dataset` over re-iterable batches, each epoch in the order of that epoch.
+def as_tf_dataset(batches):
+    """A `tf.data.Dataset` over such batches, each epoch in the order of that epoch.
 
-    Args:
-        batches: PyDataset, or iterable that may be walked again.
-        cardinality: int or None. Number of batches, where it is known.
+    Raises:
+        ValueError: there is no batch.
     """
     import tensorflow as tf
 
-    first = next(iter(_walk(batches)))
+    first = next(iter(batches), None)
+    if first is None:
+        raise ValueError("The dataset yields no batches.")
     signature = keras.tree.map_structure(
         lambda leaf: tf.TensorSpec([None] * np.ndim(leaf), np.asarray(leaf).dtype), first
     )
-    dataset = tf.data.Dataset.from_generator(lambda: _walk(batches), output_signature=signature)
-    if cardinality is not None:
-        dataset = dataset.apply(tf.data.experimental.assert_cardinality(cardinality))
-    return dataset.prefetch(2)
+    epochs = itertools.count()
 
-
-def _walk(batches):
-    if isinstance(batches, keras.utils.PyDataset):
-        batches.on_epoch_end()
-        for i in range(len(batches)):
-            yield batches[i]
-    else:
+    def walk():
+        # tf.data stops asking after the last batch, so an epoch's end shows when the next begins.
+        if next(epochs):
+            batches.on_epoch_end()
+        batches.on_epoch_begin()
         yield from batches
+
+    dataset = tf.data.Dataset.from_generator(walk, output_signature=signature)
+    if batches.num_batches is not None:
+        dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches.num_batches))
+    return dataset.prefetch(2)

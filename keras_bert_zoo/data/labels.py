@@ -5,6 +5,20 @@ import numpy as np
 from keras_bert_zoo.spelling import did_you_mean
 
 
+def label_list(y):
+    """Labels as a list or an array, one item an example.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if isinstance(y, (list, tuple)):
+        return y
+    array = None if isinstance(y, (str, bytes, dict, set)) else np.asarray(y)
+    if array is None or array.ndim == 0:
+        raise ValueError(f"Labels must be a list with one item an example; got {y!r}.")
+    return array
+
+
 def class_number(label, labels, num_classes, where):
     """The number of one class.
 
@@ -42,13 +56,15 @@ def encode_classes(y, labels, num_classes):
     Raises:
         ValueError: a label is no class; or each example has several numbers.
     """
-    if np.ndim(y) == 2 and np.shape(y)[1] == 1:
-        y = np.asarray(y)[:, 0]
-    if np.ndim(y) > 1:
-        raise ValueError(
-            f"Each example needs one class; got labels of the shape {np.shape(y)}. For one-hot "
-            "rows pass their argmax; for several labels an example use multi_label=True."
-        )
+    y = label_list(y)
+    if isinstance(y, np.ndarray) and y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    for i, label in enumerate(y):
+        if isinstance(label, (list, tuple, set, np.ndarray)):
+            raise ValueError(
+                f"y[{i}] is {label!r}, but each example needs one class. For one-hot rows pass "
+                "their argmax; for several labels an example use multi_label=True."
+            )
     numbers = [class_number(label, labels, num_classes, f"y[{i}]") for i, label in enumerate(y)]
     return np.array(numbers, "int32")
 
@@ -57,16 +73,19 @@ def encode_label_sets(y, labels, num_classes):
     """Any number of labels an example, float32 `(N, C)` of 0 and 1.
 
     Args:
-        y: array of 0 and 1, `(N, C)`; or a list with a list of names for each example.
+        y: array of 0 and 1, `(N, C)`; or a list with a list or set of names for each example.
         labels: tuple of str or None.
         num_classes: int.
 
     Raises:
         ValueError: a name is unknown, a number is neither 0 nor 1, or a row has another length.
     """
+    y = label_list(y)
     rows = np.zeros((len(y), num_classes), "float32")
     for i, example in enumerate(y):
-        if isinstance(example, str) or np.ndim(example) != 1:
+        if isinstance(example, (set, frozenset)):
+            example = sorted(example, key=str)
+        if not isinstance(example, (list, tuple, np.ndarray)) or np.ndim(example) != 1:
             raise ValueError(
                 f"y[{i}] is {example!r}; with multi_label=True each example needs a list of label "
                 f"names, or a row of {num_classes} numbers 0 and 1."
@@ -89,6 +108,10 @@ def encode_numbers(y):
     Raises:
         ValueError: an item is no finite number.
     """
+    y = label_list(y)
+    for i, number in enumerate(y):
+        if isinstance(number, (str, bytes)) or number is None:
+            raise ValueError(f"y[{i}] is {number!r}; regression (num_classes=1) needs numbers.")
     try:
         numbers = np.asarray(y, "float32")
     except (TypeError, ValueError) as error:
@@ -99,5 +122,5 @@ def encode_numbers(y):
         raise ValueError(f"Regression needs one number an example; got the shape {numbers.shape}.")
     wrong = np.flatnonzero(~np.isfinite(numbers[:, 0]))
     if len(wrong):
-        raise ValueError(f"y[{wrong[0]}] is {numbers[wrong[0], 0]}, no finite number.")
+        raise ValueError(f"y[{wrong[0]}] is {numbers[wrong[0], 0]}, which is no finite number.")
     return numbers

@@ -1,5 +1,6 @@
 """Datasets of texts (tf.data, PyDataset) as re-iterable streams of ready batches."""
 
+import itertools
 import threading
 
 import keras
@@ -25,11 +26,20 @@ class Stream(keras.utils.PyDataset):
         self._rows = 0
         self._lock = threading.Lock()
 
-    def __len__(self):
-        return len(self.data)
+    @property
+    def num_batches(self):
+        """Batches of an epoch; None where that is not known."""
+        if not is_tf_dataset(self.data):
+            return self.data.num_batches
+        known = int(self.data.cardinality())
+        return known if known >= 0 else None
 
     def __getitem__(self, batch):
         return self._prepared(self.data[batch])
+
+    def on_epoch_begin(self):
+        if not is_tf_dataset(self.data):
+            self.data.on_epoch_begin()
 
     def on_epoch_end(self):
         if not is_tf_dataset(self.data):
@@ -38,11 +48,9 @@ class Stream(keras.utils.PyDataset):
     def __iter__(self):
         """The batches of one epoch."""
         if is_tf_dataset(self.data):
-            for element in self.data.as_numpy_iterator():
-                yield self._prepared(element)
-        else:
-            for batch in range(len(self.data)):
-                yield self[batch]
+            return map(self._prepared, self.data.as_numpy_iterator())
+        count = self.num_batches
+        return map(self.__getitem__, itertools.count() if count is None else range(count))
 
     def _prepared(self, element):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(element)
@@ -59,12 +67,17 @@ def as_texts(x):
         ValueError: the dataset is not batched.
     """
     if isinstance(x, dict):
-        return {name: np.asarray(value) for name, value in x.items()}
-    if isinstance(x, (tuple, list)) and len(x) == 2 and not isinstance(x[0], (str, bytes)):
-        return (as_texts(x[0]), as_texts(x[1]))
-    if isinstance(x, (str, bytes)) or np.ndim(x) == 0:
+        x = {name: np.asarray(value) for name, value in x.items() if value is not None}
+        single = any(np.ndim(value) < 2 for value in x.values())
+    elif isinstance(x, tuple):
+        single = any(isinstance(part, (str, bytes)) or np.ndim(part) == 0 for part in x)
+        x = x if single else tuple(as_texts(part) for part in x)
+    else:
+        single = isinstance(x, (str, bytes)) or np.ndim(x) == 0
+        x = x if single or isinstance(x, list) else list(np.asarray(x, dtype=object))
+    if single:
         raise ValueError("The dataset yields single examples; batch it first: dataset.batch(32).")
-    return list(np.asarray(x, dtype=object))
+    return x
 
 
 def count_rows(x):
@@ -85,13 +98,12 @@ def prepare_batch(x, y, sample_weight, rows, preprocessor):
         preprocessor: Preprocessor.
     """
     examples = ArrayExamples(x) if isinstance(x, dict) else TextExamples(preprocessor, x)
-    count = len(examples)
-    x = examples.take(np.arange(count), rows)
+    x = examples.take(np.arange(len(examples)), rows)
     if y is None:
         return (x,)
     if sample_weight is None:
         sample_weight = keras.tree.map_structure(lambda leaf: np.ones(len(leaf), "float32"), y)
-    weights = keras.tree.map_structure(
-        lambda leaf: fill_rows((leaf * (rows / count)).astype("float32"), rows), sample_weight
+    y, sample_weight = keras.tree.map_structure(
+        lambda leaf: fill_rows(leaf, rows), (y, sample_weight)
     )
-    return x, keras.tree.map_structure(lambda leaf: fill_rows(leaf, rows), y), weights
+    return x, y, sample_weight

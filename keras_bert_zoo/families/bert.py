@@ -77,7 +77,7 @@ _TRANSFORMERS_CONFIG = ConfigKeys(
             "swish": "silu",
             "tanh": "tanh",
         },
-        "pad_token_id": {None: 0},
+        "pad_token_id": {0: 0, None: 0},
     },
     defaults={
         "vocab_size": 30522,

@@ -14,7 +14,7 @@ class SelfAttention(keras.layers.Layer):
 
     Query, key and value come from one dense layer whose kernel `(D, 3 D)` holds the three side by
     side. `keras.ops.dot_product_attention` does the rest, except while attention dropout is
-    drawn, which that operation cannot do.
+    drawn, which that operation cannot do, and in float16 on JAX's CPU.
 
     Args:
         num_heads: int. Attention heads, H; must divide the input's width D.
@@ -69,9 +69,10 @@ class SelfAttention(keras.layers.Layer):
 
     def call(self, hidden_states, attention_mask=None, training=None):
         query, key, value = self._project(hidden_states)  # (B, L, H, K) each
-        if training and self.dropout > 0:
+        draws = training and self.dropout > 0
+        if draws or not _fused_attention_runs(self.compute_dtype):
             probabilities = self._probabilities(query, key, attention_mask)  # (B, H, L, L)
-            probabilities = self.probability_dropout(probabilities, training=True)
+            probabilities = self.probability_dropout(probabilities, training=draws)
             value = ops.transpose(value, (0, 2, 1, 3))  # (B, H, L, K)
             context = ops.matmul(probabilities, value)
             context = ops.transpose(context, (0, 2, 1, 3))  # (B, L, H, K)
@@ -139,10 +140,10 @@ class AttentionMask(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
 class AttentionMap(keras.layers.Layer):
-    """Shows the attention probabilities of a `SelfAttention` layer, sharing its weights.
+    """Shows the attention probabilities of another layer, sharing its weights.
 
     Args:
-        attention: `SelfAttention`. The layer to look into.
+        layer: `EncoderBlock` or `SelfAttention`. The layer of the model to look into.
 
     Call arguments:
         hidden_states: float, `(B, L, D)`. What that layer is called on.
@@ -152,28 +153,37 @@ class AttentionMap(keras.layers.Layer):
         float, `(B, H, L, L)`. Each row sums to 1; no dropout.
     """
 
-    def __init__(self, attention, **kwargs):
-        kwargs.setdefault("dtype", attention.dtype_policy)
+    def __init__(self, layer, **kwargs):
+        kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(**kwargs)
-        self.attention = attention
+        self.layer = layer
 
     def build(self, hidden_shape):
-        if not self.attention.built:
-            self.attention.build(hidden_shape)
+        if not self.layer.built:
+            self.layer.build(hidden_shape)
         self.built = True
 
     def call(self, hidden_states, attention_mask=None):
-        return self.attention.probabilities(hidden_states, attention_mask)
+        attention = getattr(self.layer, "attention", self.layer)
+        return attention.probabilities(hidden_states, attention_mask)
 
     def compute_output_shape(self, hidden_shape):
         batch, length, _ = hidden_shape
-        return (batch, self.attention.num_heads, length, length)
+        return (batch, self.layer.num_heads, length, length)
 
     def get_config(self):
-        attention = keras.saving.serialize_keras_object(self.attention)
-        return {**super().get_config(), "attention": attention}
+        layer = keras.saving.serialize_keras_object(self.layer)
+        return {**super().get_config(), "layer": layer}
 
     @classmethod
     def from_config(cls, config):
-        attention = keras.saving.deserialize_keras_object(config.pop("attention"))
-        return cls(attention, **config)
+        config = dict(config)
+        layer = keras.saving.deserialize_keras_object(config.pop("layer"))
+        return cls(layer, **config)
+
+
+def _fused_attention_runs(dtype):
+    """Whether `ops.dot_product_attention` can be compiled for a dtype on this backend."""
+    # XLA's CPU compiler has no float16 product that sums in float32, which JAX asks for.
+    without = keras.backend.backend() == "jax" and dtype == "float16"
+    return not (without and keras.distribution.list_devices()[0].startswith("cpu"))

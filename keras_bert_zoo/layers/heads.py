@@ -11,8 +11,9 @@ class MaskedLMHead(keras.layers.Layer):
     """Predicts tokens from hidden states, with the token embeddings as the decoder.
 
     Args:
-        token_embedding: `keras.layers.Embedding`. The encoder's own table, `(V, E)`; its transpose
-            decodes.
+        embeddings: `EncoderEmbeddings`, or a `keras.layers.Embedding`. The layer of the model
+            that holds the token table, `(V, E)`, whose transpose decodes. It must be a layer of
+            the model itself: of one inside another layer, loading would make a second.
         activation: str. One of `config.ACTIVATIONS`. Defaults to `"gelu"`.
         layer_norm_epsilon: float. Defaults to 1e-12.
         initializer_range: float. Standard deviation of new weights. Defaults to 0.02.
@@ -30,22 +31,27 @@ class MaskedLMHead(keras.layers.Layer):
 
     def __init__(
         self,
-        token_embedding,
+        embeddings,
         activation="gelu",
         layer_norm_epsilon=1e-12,
         initializer_range=0.02,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.token_embedding = token_embedding
+        self.embeddings = embeddings
         self.activation = activation
         self.layer_norm_epsilon = layer_norm_epsilon
         self.initializer_range = initializer_range
         self.activate = activation_function(activation)
 
-    def build(self, sequence_shape, mask_positions_shape=None):
-        if not self.token_embedding.built:
-            self.token_embedding.build((None, None))
+    @property
+    def token_embedding(self):
+        """The layer whose table decodes."""
+        return getattr(self.embeddings, "token_embedding", self.embeddings)
+
+    def build(self, sequence_output_shape, mask_positions_shape=None):
+        if not self.embeddings.built:
+            self.embeddings.build((None, None))
         embedding_dim = self.token_embedding.output_dim
         self.dense = keras.layers.Dense(
             embedding_dim,
@@ -56,8 +62,8 @@ class MaskedLMHead(keras.layers.Layer):
         self.norm = keras.layers.LayerNormalization(
             epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name="norm"
         )
-        self.dense.build(sequence_shape)
-        self.norm.build((*sequence_shape[:-1], embedding_dim))
+        self.dense.build(sequence_output_shape)
+        self.norm.build((*sequence_output_shape[:-1], embedding_dim))
         self.bias = self.add_weight(
             shape=(self.token_embedding.input_dim,), initializer="zeros", name="bias"
         )
@@ -74,8 +80,8 @@ class MaskedLMHead(keras.layers.Layer):
         logits = ops.matmul(transformed, ops.transpose(table))  # (B, P, V)
         return logits + ops.cast(self.bias, logits.dtype)
 
-    def compute_output_shape(self, sequence_shape, mask_positions_shape=None):
-        batch, length, _ = sequence_shape
+    def compute_output_shape(self, sequence_output_shape, mask_positions_shape=None):
+        batch, length, _ = sequence_output_shape
         if mask_positions_shape is not None:
             length = mask_positions_shape[1]
         return (batch, length, self.token_embedding.input_dim)
@@ -83,7 +89,7 @@ class MaskedLMHead(keras.layers.Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            "token_embedding": keras.saving.serialize_keras_object(self.token_embedding),
+            "embeddings": keras.saving.serialize_keras_object(self.embeddings),
             "activation": self.activation,
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "initializer_range": self.initializer_range,
@@ -91,8 +97,9 @@ class MaskedLMHead(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        token_embedding = keras.saving.deserialize_keras_object(config.pop("token_embedding"))
-        return cls(token_embedding, **config)
+        config = dict(config)
+        embeddings = keras.saving.deserialize_keras_object(config.pop("embeddings"))
+        return cls(embeddings, **config)
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")

@@ -2,7 +2,7 @@
 
 import keras
 import numpy as np
-from keras import tree
+from keras import ops, tree
 
 from keras_bert_zoo import pretrained
 from keras_bert_zoo.layers.heads import MaskedLMHead, NextSentenceHead
@@ -44,7 +44,7 @@ class Pretrainer(Task):
 
         # === Layers ===
         masked_lm = MaskedLMHead(
-            backbone.embeddings.token_embedding,
+            backbone.embeddings,
             activation=config.activation,
             layer_norm_epsilon=config.layer_norm_epsilon,
             initializer_range=config.initializer_range,
@@ -84,6 +84,13 @@ class Pretrainer(Task):
                 for name in self.head_groups
             },
         }
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        # A weight for each row holds for each of its positions.
+        if isinstance(sample_weight, dict) and len(sample_weight["masked_lm"].shape) == 1:
+            by_position = ops.expand_dims(sample_weight["masked_lm"], -1)  # (B, 1)
+            sample_weight = {**sample_weight, "masked_lm": by_position}
+        return super().compute_loss(x, y, y_pred, sample_weight, training=training)
 
     def encode_labels(self, y):
         if not isinstance(y, dict) or set(y) != set(self.head_groups):

@@ -1,5 +1,6 @@
 """What every task is: a backbone, a head and a text part that load and save together."""
 
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -111,8 +112,7 @@ class Task(TextModel):
         """
         freeze(self.backbone, frozen)
         self.frozen = frozen
-        config = self.get_compile_config()
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.compile_again()
 
     # === Config ===
 
@@ -168,13 +168,20 @@ class Task(TextModel):
         saved = (found.task or {}).get("text_settings") or {}
         text = Preprocessor(
             tokenizer,
-            max_length or min(saved.get("max_length", 512), config.max_sequence_length),
+            min(saved.get("max_length", 512), config.max_sequence_length)
+            if max_length is None
+            else max_length,
             truncation or saved.get("truncation", "longest_first"),
         )
         backbone = named(**config.to_dict(), dtype=found.policy(dtype))
         task = cls(backbone, preprocessor=text, **task_config)
         if load_weights:
-            task.transfer_report = found.load_into(task.weights, heads, ignore)
+            left_out = tuple(f"{group}/" for group in cls.head_groups if group not in heads)
+            new = [weight.path for weight in task.weights if weight.path.startswith(left_out)]
+            kept = [weight for weight in task.weights if weight.path not in new]
+            report = found.load_into(kept, heads, ignore)
+            new = sorted({*report.newly_initialised, *new})
+            task.transfer_report = dataclasses.replace(report, newly_initialised=tuple(new))
             logger.info("%s: %s", source, task.transfer_report)
         return task
 

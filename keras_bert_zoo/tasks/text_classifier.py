@@ -7,14 +7,14 @@ from keras import ops
 from keras_bert_zoo import pretrained
 from keras_bert_zoo.data import labels as label_data
 from keras_bert_zoo.layers.activations import initializer
+from keras_bert_zoo.tasks.classification_head import (
+    PROBLEM_TYPES,
+    checked_labels,
+    head_fits,
+    saved_head,
+)
 from keras_bert_zoo.tasks.task import Task, logger
 from keras_bert_zoo.training.optimizers import create_optimizer
-
-PROBLEM_TYPES = {
-    "regression": "regression",
-    "multi_label": "multi_label_classification",
-    "multi_class": "single_label_classification",
-}
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -70,13 +70,15 @@ class TextClassifier(Task):
         name=None,
         trainable=True,
     ):
-        labels = _checked_labels(labels)
+        labels = checked_labels(labels)
         if num_classes is None:
             num_classes = 2 if labels is None else len(labels)
-        if not isinstance(num_classes, int) or num_classes < 1:
+        whole = isinstance(num_classes, (int, np.integer)) and not isinstance(num_classes, bool)
+        if not whole or num_classes < 1:
             raise ValueError(
                 f"num_classes must be a whole number of at least 1; got {num_classes!r}."
             )
+        num_classes = int(num_classes)
         if labels is not None and len(labels) != num_classes:
             raise ValueError(f"num_classes is {num_classes}, but there are {len(labels)} labels.")
         if not backbone.config.pooler:
@@ -257,9 +259,9 @@ class TextClassifier(Task):
         """
         overrides.setdefault("pooler", True)
         found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
-        saved = _saved_head(found)
-        labels = _checked_labels(labels)
-        keep = saved is not None and _head_fits(saved, num_classes, labels, source)
+        saved = saved_head(found)
+        labels = checked_labels(labels)
+        keep = saved is not None and head_fits(saved, num_classes, labels, source)
         chosen = dict(saved or {}) if keep else {}
         given = {
             "num_classes": num_classes,
@@ -284,62 +286,6 @@ class TextClassifier(Task):
             truncation=truncation,
             overrides=overrides,
         )
-
-
-def _checked_labels(labels):
-    """The labels as a tuple of distinct names.
-
-    Raises:
-        ValueError: they are one string, not strings, or not distinct.
-    """
-    if labels is None:
-        return None
-    if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
-        raise ValueError(f"labels must be a list of names; got {labels!r}.")
-    repeated = {label for label in labels if list(labels).count(label) > 1}
-    if repeated or not labels:
-        raise ValueError(f"labels must be distinct names; got {list(labels)!r}.")
-    return tuple(labels)
-
-
-def _saved_head(found):
-    """What a checkpoint says of its classification head, as our arguments; None without a head."""
-    if found.own is not None:
-        task = found.task or {}
-        return dict(task["config"]) if task.get("class") == "TextClassifier" else None
-    foreign = found.foreign
-    if foreign is None or "text_classifier" not in foreign.head_groups():
-        return None
-    if not foreign.has_group("text_classifier"):
-        return None
-    fields = found.task_fields
-    names = foreign.names()
-    bias = next(r for r in foreign.dialect.groups["text_classifier"] if r.ours.endswith("bias"))
-    count = len(foreign.tensors[names[bias.theirs]])
-    named = {int(number): name for number, name in (fields.get("id2label") or {}).items()}
-    labels = [named.get(i, f"LABEL_{i}") for i in range(count)]
-    generic = labels == [f"LABEL_{i}" for i in range(count)] or len(named) != count
-    return {
-        "num_classes": count,
-        "labels": None if generic else labels,
-        "multi_label": fields.get("problem_type") == PROBLEM_TYPES["multi_label"],
-        "dropout": fields.get("classifier_dropout"),
-    }
-
-
-def _head_fits(saved, num_classes, labels, source):
-    """Whether a saved head has the classes that are asked for."""
-    wanted = num_classes if num_classes is not None else labels and len(labels)
-    if wanted is not None and wanted != saved["num_classes"]:
-        return False
-    names = saved["labels"]
-    if labels is None or names is None or list(labels) == list(names):
-        return True
-    if set(labels) == set(names):
-        raise ValueError(
-            f"{source} has the labels in the order {', '.join(names)}; pass them so, or not at all."
-        )
-    return False
 
 
 def _numpy(function, array):

@@ -33,7 +33,8 @@ def truncated_lengths(first, second, room, strategy):
         room: int. Tokens that fit.
         strategy: str. `"longest_first"` keeps the shorter text whole where it fits in half of the
             room, else cuts both to halves, the odd token going to the longer; `"only_first"` and
-            `"only_second"` cut one text and keep the other whole.
+            `"only_second"` cut one text and keep the other whole. Where there is no room at all,
+            each empties both.
 
     Returns:
         tuple of the two lengths.
@@ -49,6 +50,8 @@ def truncated_lengths(first, second, room, strategy):
         return first, second
     if room < 0:
         raise ValueError("there is no room for the special tokens.")
+    if room == 0:
+        return 0, None if second is None else 0
     if strategy == "only_second" and second is None:
         raise ValueError('truncation="only_second" needs a second text.')
     if strategy == "longest_first":

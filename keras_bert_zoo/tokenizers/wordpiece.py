@@ -1,4 +1,14 @@
-"""BERT's WordPiece on the Rust `tokenizers` library."""
+"""BERT's WordPiece on the Rust `tokenizers` library, equal to transformers' `BertTokenizerFast`.
+
+Google's own `tokenization.py` differs from both:
+
+- its longest word has 200 characters, not 100;
+- it splits `[MASK]` and its like in text, which here stay whole;
+- it keeps private-use characters, which here are dropped;
+- it lower-cases a final capital sigma to "ς", not "σ";
+- it makes each of U+2B820 to U+2B91F a word, as other CJK characters;
+- punctuation and accents follow the Unicode release of its Python, here that of the library.
+"""
 
 import json
 import os

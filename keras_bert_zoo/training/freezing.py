@@ -15,7 +15,8 @@ def freeze(backbone, frozen):
     blocks = len(backbone.blocks)
     depths = {"nothing": -1, "embeddings": 0, "backbone": blocks}
     is_count = isinstance(frozen, int) and not isinstance(frozen, bool)
-    if (not is_count and frozen not in depths) or (is_count and not 0 <= frozen <= blocks):
+    named = isinstance(frozen, str) and frozen in depths
+    if not named and not (is_count and 0 <= frozen <= blocks):
         raise ValueError(
             'freeze takes "nothing", "embeddings", "backbone", or a number of lower blocks from 0 '
             f"to {blocks}; got {frozen!r}."

@@ -1,5 +1,7 @@
 """The optimizer of BERT's fine-tuning: AdamW, warm-up, linear decay, clipping."""
 
+import re
+
 import keras
 from keras import ops
 
@@ -7,23 +9,85 @@ from keras import ops
 NO_DECAY = ("norm", "bias", "gamma", "beta")
 
 
+# How deep a weight lies, by its path; all else (pooler, heads) lies on top.
+_BLOCK = re.compile(r"(?:^|/)layer_(\d+)/")
+_BELOW_BLOCKS = re.compile(r"(?:^|/)(?:embeddings|embedding_projection)/")
+
+
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
 class AdamW(keras.optimizers.AdamW):
-    """Keras's AdamW, sparing some weights from decay, also after it was saved and loaded.
+    """Keras's AdamW, sparing some weights from decay, and slower in the lower layers if told so.
+
+    Both survive saving and loading.
 
     Args:
         *args, **kwargs: as for `keras.optimizers.AdamW`.
-        no_decay: iterable of str. Weights with one of these in their name are not decayed.
+        no_decay: iterable of str. Weights with one of these in their path are not decayed.
             Defaults to LayerNorms and biases.
+        layer_decay: float in `(0, 1]`, or None. Factor on the learning rate for each layer below
+            the heads; see `layer_rates`.
+
+    Raises:
+        ValueError: `layer_decay` is out of range.
     """
 
-    def __init__(self, *args, no_decay=NO_DECAY, **kwargs):
+    def __init__(self, *args, no_decay=NO_DECAY, layer_decay=None, **kwargs):
+        if layer_decay is not None and not 0 < layer_decay <= 1:
+            raise ValueError(f"layer_decay must lie in (0, 1], or be None; got {layer_decay!r}.")
         super().__init__(*args, **kwargs)
         self.no_decay = tuple(no_decay)
-        self.exclude_from_weight_decay(var_names=list(self.no_decay))
+        self.layer_decay = layer_decay
+
+    def build(self, variables):
+        if not self.built:
+            paths = [variable.path for variable in variables]
+            self._rates = layer_rates(paths, self.layer_decay)
+            self._spared = [any(name in path for name in self.no_decay) for path in paths]
+        super().build(variables)
+
+    def _apply_weight_decay(self, variables):
+        """Does nothing: `update_step` decays, since it knows each weight's own rate."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        rate = ops.cast(learning_rate, variable.dtype) * self._rates[index]
+        if self._use_weight_decay(variable) and not self._spared[index]:
+            self.assign_sub(variable, ops.multiply(variable, rate * self.weight_decay))
+        super().update_step(gradient, variable, rate)
 
     def get_config(self):
-        return {**super().get_config(), "no_decay": list(self.no_decay)}
+        return {
+            **super().get_config(),
+            "no_decay": list(self.no_decay),
+            "layer_decay": self.layer_decay,
+        }
+
+
+def layer_rates(paths, layer_decay):
+    """The factor on the learning rate of each weight.
+
+    Args:
+        paths: list of str. Paths of the weights, of which `layer_{i}/…` belongs to block i.
+        layer_decay: float or None. None for 1 everywhere.
+
+    Returns:
+        list of float: 1 for heads and pooler, `layer_decay ** (L - i)` for block i of L (counted
+        from 0), and `layer_decay ** (L + 1)` for the embeddings.
+
+    Source: Clark et al. 2020, A.2; ELECTRA's `optimization._get_layer_lrs`.
+
+    >>> layer_rates(["embeddings/x", "layer_0/x", "layer_1/x", "text_classifier/x"], 0.5)
+    [0.125, 0.25, 0.5, 1.0]
+    """
+    if layer_decay is None:
+        return [1.0] * len(paths)
+    found = [_BLOCK.search(path) for path in paths]
+    layers = 1 + max((int(block[1]) for block in found if block), default=-1)
+    depths = [
+        layers - int(block[1]) if block else (layers + 1) * bool(_BELOW_BLOCKS.search(path))
+        for path, block in zip(paths, found, strict=True)
+    ]
+    return [float(layer_decay**depth) for depth in depths]
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -58,7 +122,12 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def create_optimizer(
-    learning_rate, num_train_steps=None, warmup_ratio=0.1, weight_decay=0.01, **kwargs
+    learning_rate,
+    num_train_steps=None,
+    warmup_ratio=0.1,
+    weight_decay=0.01,
+    layer_decay=None,
+    **kwargs,
 ):
     """AdamW as BERT is fine-tuned with it.
 
@@ -67,13 +136,15 @@ def create_optimizer(
         num_train_steps: int or None. Batches in the whole training. None keeps the rate constant.
         warmup_ratio: float in `[0, 1]`. Share of the steps that rise to the peak.
         weight_decay: float. Decoupled; LayerNorms and biases are spared.
+        layer_decay: float in `(0, 1]`, or None. Factor on the learning rate for each layer below
+            the heads; ELECTRA takes 0.8 and 0.9. None for one rate.
         **kwargs: for `AdamW`; `global_clipnorm` defaults to 1.
 
     Returns:
         AdamW.
 
     Raises:
-        ValueError: the number of steps or the ratio is out of range.
+        ValueError: the number of steps, the ratio or `layer_decay` is out of range.
 
     Source: Devlin et al. 2018, A.3.
     """
@@ -85,4 +156,4 @@ def create_optimizer(
         warmup_steps = int(num_train_steps * warmup_ratio)
         learning_rate = WarmupLinearDecay(learning_rate, num_train_steps, warmup_steps)
     kwargs.setdefault("global_clipnorm", 1.0)
-    return AdamW(learning_rate, weight_decay=weight_decay, **kwargs)
+    return AdamW(learning_rate, weight_decay=weight_decay, layer_decay=layer_decay, **kwargs)
