@@ -1,0 +1,51 @@
+"""Seconds to `import keras_bert_zoo` against `import keras` alone, on the installed backends.
+
+Run as `python benchmarks/import_time.py`. Each import runs in a fresh process, the two by turns,
+after one round that warms the disk. Prints one markdown row a backend, medians over the rounds.
+"""
+
+import argparse
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+
+BACKENDS = ("tensorflow", "jax", "torch")
+TIMED = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+
+
+def seconds(module, backend):
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "-c", TIMED.format(module)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout.split()[-1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    rounds = parser.parse_args().rounds
+    modules = ("keras", "keras_bert_zoo")
+    print("| backend | keras, s | keras_bert_zoo, s | ratio |")
+    print("|---|---|---|---|")
+    for backend in BACKENDS:
+        if importlib.util.find_spec(backend) is None:
+            continue
+        taken = {module: [] for module in modules}
+        for i in range(rounds + 1):
+            for module in modules:
+                duration = seconds(module, backend)
+                if i:
+                    taken[module].append(duration)
+        ours, alone = (statistics.median(taken[name]) for name in reversed(modules))
+        print(f"| {backend} | {alone:.2f} | {ours:.2f} | {ours / alone:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
