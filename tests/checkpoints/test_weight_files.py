@@ -1,0 +1,326 @@
+"""Every kind of weights file: the numbers in it, and what is said of a damaged one."""
+
+import collections
+import json
+import os
+import pickle
+import struct
+import zipfile
+
+import keras
+import ml_dtypes
+import numpy as np
+import pytest
+
+import keras_bert_zoo as kbz
+from keras_bert_zoo.checkpoints.pickle_reader import PickleReader
+from keras_bert_zoo.checkpoints.readers import (
+    SafetensorsReader,
+    ShardedReader,
+    open_weights_file,
+    read_json,
+    save_safetensors,
+)
+
+SHAPES = {"a.weight": (3, 4), "a.bias": (4,), "b.weight": (2, 3, 2), "scalar": ()}
+
+
+@pytest.fixture
+def arrays():
+    random = np.random.default_rng(3)
+    return {name: random.normal(size=shape).astype("float32") for name, shape in SHAPES.items()}
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch", reason="writes the .bin files")
+
+
+def tensors_of(torch, arrays):
+    return {name: torch.tensor(array) for name, array in arrays.items()}
+
+
+def same(reader, arrays):
+    assert set(reader) == set(arrays)
+    assert len(reader) == len(arrays)
+    for name, array in arrays.items():
+        read = reader[name]
+        assert read.dtype == array.dtype
+        assert np.array_equal(read, array)
+
+
+FORMATS = {"zip": True, "legacy": False}
+
+
+# === What the files hold ===
+
+
+def test_safetensors(tmp_path, arrays):
+    save_safetensors(arrays, tmp_path / "model.safetensors")
+    same(SafetensorsReader(tmp_path / "model.safetensors"), arrays)
+
+
+@pytest.mark.parametrize("dtype", ["float16", ml_dtypes.bfloat16, "float64", "int64"])
+def test_safetensors_keeps_dtypes(tmp_path, arrays, dtype):
+    arrays = {name: array.astype(dtype) for name, array in arrays.items()}
+    save_safetensors(arrays, tmp_path / "model.safetensors")
+    same(SafetensorsReader(tmp_path / "model.safetensors"), arrays)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_bin(torch, tmp_path, arrays, kind):
+    path = tmp_path / "pytorch_model.bin"
+    torch.save(tensors_of(torch, arrays), path, _use_new_zipfile_serialization=FORMATS[kind])
+    same(open_weights_file(path), arrays)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("dtype", "float16 float64 int64 int32 int16 int8 uint8 bool".split())
+def test_bin_dtypes(torch, tmp_path, kind, dtype):
+    array = np.arange(6).reshape(2, 3).astype(dtype)
+    path = tmp_path / "pytorch_model.bin"
+    torch.save({"a": torch.tensor(array)}, path, _use_new_zipfile_serialization=FORMATS[kind])
+    same(PickleReader(path), {"a": array})
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_bin_bfloat16(torch, tmp_path, kind):
+    array = np.linspace(-2, 2, 6).astype(ml_dtypes.bfloat16)
+    path = tmp_path / "pytorch_model.bin"
+    tensor = torch.tensor(array.astype("float32")).to(torch.bfloat16)
+    torch.save({"a": tensor}, path, _use_new_zipfile_serialization=FORMATS[kind])
+    same(PickleReader(path), {"a": array})
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_bin_views_of_one_storage(torch, tmp_path, kind):
+    base = torch.arange(24, dtype=torch.float32).reshape(4, 6)
+    views = {
+        "whole": base,
+        "transposed": base.T,
+        "row": base[2],
+        "column": base[:, 1],
+        "steps": base[::2, ::3],
+        "expanded": base[0, 0].expand(2, 3),
+        "empty": base[:0],
+        "parameter": torch.nn.Parameter(base[1:3]),
+    }
+    path = tmp_path / "pytorch_model.bin"
+    torch.save(collections.OrderedDict(views), path, _use_new_zipfile_serialization=FORMATS[kind])
+    same(PickleReader(path), {name: view.detach().numpy() for name, view in views.items()})
+
+
+def test_shards(tmp_path, arrays):
+    names = sorted(arrays)
+    weight_map = {}
+    for i, part in enumerate((names[:2], names[2:])):
+        save_safetensors({n: arrays[n] for n in part}, tmp_path / f"part-{i}.safetensors")
+        weight_map |= dict.fromkeys(part, f"part-{i}.safetensors")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    same(ShardedReader(index), arrays)
+
+
+# === A .bin file runs nothing ===
+
+
+class Bomb:
+    """Unpickled by Python itself this would make a folder."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_the_bomb_is_live(tmp_path):
+    pickle.loads(pickle.dumps(Bomb(tmp_path / "gone-off")))
+    assert (tmp_path / "gone-off").is_dir()
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_bin_file_cannot_run_code(torch, tmp_path, arrays, kind):
+    path = tmp_path / "pytorch_model.bin"
+    torch.save(
+        {**tensors_of(torch, arrays), "x": Bomb(tmp_path / "gone-off")},
+        path,
+        _use_new_zipfile_serialization=FORMATS[kind],
+    )
+    with pytest.raises(kbz.CheckpointError, match=r"asks to run \w+\.mkdir.*refused"):
+        PickleReader(path)
+    assert not (tmp_path / "gone-off").exists()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_bare_pickle_cannot_run_code(tmp_path, protocol):
+    path = tmp_path / "pytorch_model.bin"
+    path.write_bytes(pickle.dumps(Bomb(tmp_path / "gone-off"), protocol))
+    with pytest.raises(kbz.CheckpointError, match=r"asks to run \w+\.mkdir.*refused"):
+        PickleReader(path)
+    assert not (tmp_path / "gone-off").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("builtins", "eval"),
+        ("torch", "load"),
+        ("torch._utils", "_rebuild_tensor"),
+        ("collections", "OrderedDict.fromkeys"),
+        ("torch", "FloatStorage.__class__"),
+        ("keras_bert_zoo.checkpoints.pickle_reader", "io.open"),
+    ],
+)
+def test_no_other_name_is_reached(tmp_path, module, name):
+    path = tmp_path / "pytorch_model.bin"
+    names = b"".join(b"\x8c" + bytes([len(n)]) + n.encode() for n in (module, name))
+    path.write_bytes(b"\x80\x04" + names + b"\x93.")
+    with pytest.raises(kbz.CheckpointError, match="asks to run"):
+        PickleReader(path)
+
+
+# === Damaged files ===
+
+
+def write_zip(path, content, data=b"\0" * 16):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", content)
+        archive.writestr("archive/data/0", data)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "truncated"),
+        (b"\x80\x02", "truncated|damaged"),
+        (pickle.dumps([1, 2]), "no dict of tensors"),
+        (pickle.dumps({"a": 1}), "no dict of tensors"),
+        (pickle.dumps("text"), "no dict of tensors"),
+    ],
+)
+def test_a_zip_of_something_else(tmp_path, content, message):
+    path = tmp_path / "pytorch_model.bin"
+    write_zip(path, content)
+    with pytest.raises(kbz.CheckpointError, match=message):
+        PickleReader(path)
+
+
+def test_a_zip_without_data(tmp_path):
+    path = tmp_path / "pytorch_model.bin"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(kbz.CheckpointError, match=r"no data\.pkl inside"):
+        PickleReader(path)
+
+
+@pytest.mark.parametrize("kind", [*FORMATS, "safetensors"])
+@pytest.mark.parametrize("kept", [0, 0.1, 0.4, 0.7, 0.99])
+def test_a_truncated_file_is_named(torch, tmp_path, arrays, kind, kept):
+    path = write(torch, tmp_path, arrays, kind)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(kbz.CheckpointError, match=f"{path.name}.*(truncated|damaged|not a file)"):
+        dict(open_weights_file(path))
+
+
+@pytest.mark.parametrize("kind", [*FORMATS, "safetensors"])
+def test_a_flipped_bit_is_an_error_or_changes_numbers_only(torch, tmp_path, arrays, kind):
+    """No other exception, no hang, no giant allocation. A safetensors or legacy file has no
+    checksum, so a bit inside a number cannot be seen; names, shapes and dtypes stay whole."""
+    content = write(torch, tmp_path, arrays, kind).read_bytes()
+    path = tmp_path / f"flipped{'.safetensors' if kind == 'safetensors' else '.bin'}"
+    random = np.random.default_rng(0)
+    refused = 0
+    for spot in random.choice(len(content), 250, replace=False):
+        damaged = bytearray(content)
+        damaged[spot] ^= 1 << int(random.integers(8))
+        path.write_bytes(damaged)
+        try:
+            read = dict(open_weights_file(path))
+        except kbz.CheckpointError as error:
+            assert path.name in str(error)
+            refused += 1
+        else:
+            assert all(isinstance(array, np.ndarray) for array in read.values())
+    assert refused > 10
+
+
+def write(torch, folder, arrays, kind):
+    if kind == "safetensors":
+        save_safetensors(arrays, folder / "model.safetensors")
+        return folder / "model.safetensors"
+    path = folder / "pytorch_model.bin"
+    torch.save(tensors_of(torch, arrays), path, _use_new_zipfile_serialization=FORMATS[kind])
+    return path
+
+
+def test_a_legacy_file_cannot_ask_for_all_memory(torch, tmp_path, arrays):
+    path = write(torch, tmp_path, {"a": arrays["a.bias"]}, "legacy")
+    content = path.read_bytes()
+    length = struct.pack("<q", 4)
+    assert content.count(length) == 1
+    for claimed in (2**60, 2**40, -1, 5):
+        path.write_bytes(content.replace(length, struct.pack("<q", claimed)))
+        with pytest.raises(kbz.CheckpointError, match=r"pytorch_model\.bin.*(damaged|truncated)"):
+            dict(PickleReader(path))
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ({}, "has no weight_map"),
+        ({"weight_map": {}}, "has no weight_map"),
+        ({"weight_map": ["a"]}, "has no weight_map"),
+        ({"weight_map": {"a": "../part.safetensors"}}, "names files outside its folder"),
+        ({"weight_map": {"a": "/part.safetensors"}}, "names files outside its folder"),
+        ({"weight_map": {"a": "sub/part.safetensors"}}, "names files outside its folder"),
+        ({"weight_map": {"a": ".."}}, "outside its folder|lacks"),
+        ({"weight_map": {"a": 3}}, "has no weight_map"),
+        ({"weight_map": {"a": "gone.safetensors"}}, r"lacks gone\.safetensors"),
+        ({"weight_map": {"b": "part.safetensors"}}, r"part\.safetensors lacks the tensor b"),
+    ],
+)
+def test_a_wrong_index(tmp_path, index, message):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for place in (folder / "part.safetensors", tmp_path / "part.safetensors"):
+        save_safetensors({"a": np.zeros(2, "float32")}, place)
+    path = folder / "model.safetensors.index.json"
+    path.write_text(json.dumps(index))
+    with pytest.raises(kbz.CheckpointError, match=message):
+        ShardedReader(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "truncated or no JSON"), ('{"a": 1', "truncated or no JSON"), ("[1]", "no JSON object")],
+)
+def test_damaged_json(tmp_path, text, message):
+    path = tmp_path / "config.json"
+    path.write_text(text)
+    with pytest.raises(kbz.CheckpointError, match=rf"config\.json.*{message}"):
+        read_json(path)
+
+
+def test_json_in_another_encoding(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_bytes("{}".encode("utf-16"))
+    with pytest.raises(kbz.CheckpointError, match="truncated or no JSON"):
+        read_json(path)
+
+
+def test_an_unknown_tensor_is_a_key_error(torch, tmp_path, arrays):
+    for kind in (*FORMATS, "safetensors"):
+        with pytest.raises(KeyError):
+            open_weights_file(write(torch, tmp_path, arrays, kind))["nothing"]
+
+
+def test_half_precision_tensors_load_exactly(tmp_path):
+    """Through Keras's assignment, whose handling of bfloat16 differs by backend."""
+    variable = keras.Variable(np.zeros(3), dtype="float32")
+    for dtype in ("float16", ml_dtypes.bfloat16):
+        array = np.array([0.1, -2.5, 3.3]).astype(dtype)
+        save_safetensors({"a": array}, tmp_path / "a.safetensors")
+        variable.assign(SafetensorsReader(tmp_path / "a.safetensors")["a"])
+        assert np.array_equal(keras.ops.convert_to_numpy(variable), array.astype("float32"))

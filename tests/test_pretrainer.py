@@ -1,0 +1,120 @@
+"""`Pretrainer`: both losses, on batches that are masked already."""
+
+import keras
+import numpy as np
+import pytest
+import support
+
+import keras_bert_zoo as kbz
+
+X = {
+    "token_ids": np.array([[2, 8, 4, 3], [2, 4, 3, 0], [2, 4, 9, 3]]),
+    "segment_ids": np.array([[0, 0, 1, 1], [0, 0, 0, 0], [0, 1, 1, 1]]),
+    "padding_mask": np.array([[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 1, 1]]),
+    "mask_positions": np.array([[2, 0], [1, 0], [1, 2]]),
+}
+Y = {"masked_lm": np.array([[9, 0], [10, 0], [8, 9]]), "next_sentence": np.array([0, 1, 0])}
+WEIGHTS = {"masked_lm": np.array([[1, 0], [1, 0], [1, 1]]), "next_sentence": np.array([1, 0, 1])}
+
+
+def pretrainer(**fields):
+    preprocessor = kbz.Preprocessor(support.tiny_tokenizer(), max_length=16)
+    backbone = support.tiny_backbone(num_layers=1, dropout=0.0, attention_dropout=0.0, **fields)
+    return kbz.Pretrainer(backbone, preprocessor)
+
+
+def cross_entropies(logits, labels):
+    shifted = logits - logits.max(-1, keepdims=True)
+    log = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return -np.take_along_axis(log, labels[..., None], -1)[..., 0]
+
+
+@pytest.mark.parametrize("batch_size", [2, 3, 8])
+def test_the_loss_is_that_of_the_real_rows(batch_size):
+    """Batch sizes that do not divide three examples are filled up with empty rows."""
+    task = support.scramble(pretrainer())
+    logits = task.predict(X)
+    parts = {name: cross_entropies(logits[name], Y[name]) for name in Y}
+    result = task.evaluate(X, Y, batch_size=batch_size, verbose=0, return_dict=True)
+    assert result["loss"] == pytest.approx(sum(p.mean() for p in parts.values()), abs=1e-4)
+
+
+def test_positions_of_weight_0_do_not_count():
+    task = support.scramble(pretrainer())
+    other = {**Y, "masked_lm": np.where(WEIGHTS["masked_lm"], Y["masked_lm"], 7)}
+    losses = [
+        task.evaluate(X, y, sample_weight=weights, verbose=0, return_dict=True)["loss"]
+        for y, weights in ((Y, WEIGHTS), (other, WEIGHTS), (Y, None), (other, None))
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+    assert abs(losses[2] - losses[3]) > 1e-3
+
+
+def test_fit_lowers_the_loss():
+    task = pretrainer()
+    task.compile(optimizer=keras.optimizers.Adam(1e-2))
+    losses = task.fit(X, Y, sample_weight=WEIGHTS, epochs=6, verbose=0).history["loss"]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_decoder_learns_with_the_embeddings():
+    task = pretrainer()
+    table = task.backbone.embeddings.token_embedding.embeddings
+    assert sum(weight is table for weight in task.weights) == 1
+    task.freeze("embeddings")
+    before = keras.ops.convert_to_numpy(table).copy()
+    task.fit(X, Y, verbose=0)
+    assert np.array_equal(keras.ops.convert_to_numpy(table), before)
+    task.freeze("nothing")
+    task.fit(X, Y, verbose=0)
+    assert not np.array_equal(keras.ops.convert_to_numpy(table), before)
+
+
+def test_it_is_saved_exactly(tmp_path):
+    task = support.scramble(pretrainer(embedding_dim=8))
+    before = task.predict(X)
+    task.save(tmp_path / "task.keras")
+    task.save_to_preset(tmp_path / "folder")
+    for back in (
+        keras.saving.load_model(tmp_path / "task.keras"),
+        kbz.Pretrainer.from_preset(tmp_path / "folder"),
+    ):
+        assert back.preprocessor.tokenizer.tokenize("the film") == [5, 7]
+        for name, value in back.predict(X).items():
+            assert np.array_equal(value, before[name])
+
+
+def test_it_goes_on_from_a_backbone(tmp_path):
+    task = pretrainer()
+    kbz.TextClassifier(task.backbone, preprocessor=task.preprocessor).save_to_preset(tmp_path)
+    back = kbz.Pretrainer.from_preset(tmp_path)
+    new = {path.split("/")[0] for path in back.transfer_report.newly_initialised}
+    assert new == {"masked_lm", "next_sentence"}
+
+
+@pytest.mark.parametrize(
+    "labels", [np.array([0, 1, 0]), {"masked_lm": Y["masked_lm"]}, {**Y, "more": Y["masked_lm"]}]
+)
+def test_wrong_labels_are_named(labels):
+    with pytest.raises(ValueError, match="Labels must be a dict of masked_lm and next_sentence"):
+        pretrainer().fit(X, labels, verbose=0)
+
+
+def test_missing_positions_are_named():
+    with pytest.raises(ValueError, match="mask_positions"):
+        pretrainer().predict({"token_ids": X["token_ids"]})
+
+
+@pytest.mark.parametrize("wrong", [4, -1])
+def test_positions_outside_the_rows_are_named(wrong):
+    positions = np.array([[2, 0], [1, wrong], [1, 2]])
+    with pytest.raises(
+        ValueError, match=rf"mask_positions\[1, 1\] is {wrong}; the length of token_ids is 4"
+    ):
+        pretrainer().predict({**X, "mask_positions": positions})
+
+
+def test_it_needs_a_pooler():
+    with pytest.raises(ValueError, match="Pretrainer needs a backbone with pooler=True"):
+        pretrainer(pooler=False)
