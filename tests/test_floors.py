@@ -26,7 +26,12 @@ HEIGHT = {part: height for height, parts in enumerate(FLOORS) for part in parts}
 # What tasks and families share.
 BASES = {"tasks.task", "tasks.text_model", "families.sheet"}
 BACKENDS = {"tensorflow", "tensorflow_text", "keras_hub", "kagglehub", "jax", "torch"}
-MAY_IMPORT_BACKENDS = {"checkpoints.readers", "checkpoints.keras_hub", "data.backend_dataset"}
+MAY_IMPORT_BACKENDS = {
+    "checkpoints.readers",
+    "checkpoints.keras_hub",
+    "data.backend_dataset",
+    "training.torch_adamw",
+}
 NEVER = {"transformers"}
 
 

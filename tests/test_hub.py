@@ -301,7 +301,9 @@ def test_a_folder_of_our_own_is_downloaded(hub, client, repository, backbone):
     shutil.rmtree(folder)
     backbone.save_to_preset(folder)
     loaded, _ = client(load, handle)
-    np.testing.assert_array_equal(loaded, np.asarray(backbone.embeddings.token_embedding.embeddings))
+    np.testing.assert_array_equal(
+        loaded, np.asarray(backbone.embeddings.token_embedding.embeddings)
+    )
     assert hub.downloads() == ["preset.json", "weights.safetensors"]
 
 
@@ -372,7 +374,7 @@ def test_all_files_are_of_one_commit(hub, client, repository):
 
 
 def test_an_unknown_revision_raises(client, repository):
-    with pytest.raises(FileNotFoundError, match=r"config\.json or preset\.json of org/.* could not be downloaded"):
+    with pytest.raises(FileNotFoundError, match=r"config\.json of org/.* could not be downloaded"):
         client(load, f"{repository[0]}@nowhere")
 
 
@@ -435,14 +437,14 @@ def test_a_missing_tokenizer_raises(client, repository):
 
 def test_a_missing_repository_raises(client, hub):
     with pytest.raises(
-        FileNotFoundError, match=r"config\.json or preset\.json of org/none could not be downloaded"
+        FileNotFoundError, match=r"config\.json of org/none could not be downloaded"
     ):
         client(load, "hf://org/none")
 
 
 def test_out_of_reach_with_an_empty_cache(hub, client, repository, preset_folder, tmp_path):
     with hub.out_of_reach():
-        message = r"config\.json or preset\.json of org/.* is not cached, and the hub is out of reach\. Or pass the"
+        message = r"preset\.json of org/.* is not cached, and the hub is out of reach\. Or pass the"
         with pytest.raises(FileNotFoundError, match=message):
             client(load, repository[0])
         folder = preset_folder()
@@ -458,6 +460,6 @@ def test_offline_mode_asks_nothing(hub, cache, client, repository):
     hub.asked.clear()
     with run_client(hub, cache, HF_HUB_OFFLINE="1") as offline:
         np.testing.assert_array_equal(offline(load, handle)[0], embeddings)
-        with pytest.raises(FileNotFoundError, match=r"config\.json or preset\.json of org/other is not cached"):
+        with pytest.raises(FileNotFoundError, match=r"preset\.json of org/other is not cached"):
             offline(load, "hf://org/other")
     assert hub.asked == []

@@ -51,9 +51,31 @@ class AdamW(keras.optimizers.AdamW):
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
         rate = ops.cast(learning_rate, variable.dtype) * self._rates[index]
-        if self._use_weight_decay(variable) and not self._spared[index]:
+        decays = self._use_weight_decay(variable) and not self._spared[index]
+        if keras.backend.backend() == "torch" and not self.amsgrad:
+            self._update_in_place(gradient, variable, rate, decays)
+            return
+        if decays:
             self.assign_sub(variable, ops.multiply(variable, rate * self.weight_decay))
         super().update_step(gradient, variable, rate)
+
+    def _update_in_place(self, gradient, variable, rate, decays):
+        from keras_bert_zoo.training import torch_adamw
+
+        index = self._get_variable_index(variable)
+        step = ops.cast(self.iterations + 1, variable.dtype)
+        unbiased = ops.sqrt(1 - ops.power(self.beta_2, step)) / (1 - ops.power(self.beta_1, step))
+        torch_adamw.update(
+            variable.value,
+            self._momentums[index].value,
+            self._velocities[index].value,
+            ops.cast(gradient, variable.dtype),
+            alpha=rate * unbiased,
+            decay=rate * self.weight_decay if decays else None,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+        )
 
     def get_config(self):
         return {
