@@ -227,7 +227,7 @@ class Backbone(EncoderModel):
         config = write_config(self.config, dialect.config, "KerasHub")
         groups = [group for group in dialect.groups if group != "encoder"]
         tensors = dump(self.weights, dialect, groups, self.config.num_heads)
-        class_name = f"{self.family.name.capitalize()}Backbone"
+        class_name = f"{self.family.class_prefix}Backbone"
         return keras_hub.build_backbone(class_name, config, tensors, self.dtype_policy)
 
 

@@ -186,7 +186,7 @@ def _family_of(kind, source):
     by_kind = {
         kind: family
         for family in FAMILIES.values()
-        for kind in (*family.model_types, f"{family.name.capitalize()}Backbone")
+        for kind in (*family.model_types, f"{family.class_prefix}Backbone")
     }
     if kind not in by_kind:
         raise CheckpointError(

@@ -34,8 +34,13 @@ def for_backend(batches):
     Returns:
         The same, or with TensorFlow a `tf.data.Dataset` whose shapes are open: Keras itself would
         fix them by the first two batches, and fail at the first longer one.
+
+    Raises:
+        ValueError: there is no batch, or the first one is wrong.
     """
     if keras.backend.backend() != "tensorflow":
+        # What is wrong shows here: raised within JAX's `fit`, it would cost the model its weights.
+        _first(batches)
         return batches
     return as_tf_dataset(batches)
 
@@ -48,11 +53,8 @@ def as_tf_dataset(batches):
     """
     import tensorflow as tf
 
-    first = next(iter(batches), None)
-    if first is None:
-        raise ValueError("The dataset yields no batches.")
     signature = keras.tree.map_structure(
-        lambda leaf: tf.TensorSpec([None] * np.ndim(leaf), np.asarray(leaf).dtype), first
+        lambda leaf: tf.TensorSpec([None] * np.ndim(leaf), np.asarray(leaf).dtype), _first(batches)
     )
     epochs = itertools.count()
 
@@ -67,3 +69,10 @@ def as_tf_dataset(batches):
     if batches.num_batches is not None:
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches.num_batches))
     return dataset.prefetch(2)
+
+
+def _first(batches):
+    first = next(iter(batches), None)
+    if first is None:
+        raise ValueError("The dataset yields no batches.")
+    return first

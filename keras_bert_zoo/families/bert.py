@@ -266,6 +266,7 @@ KERAS_HUB = Dialect(
 
 BERT = Family(
     name="bert",
+    class_prefix="Bert",
     model_types=("bert",),
     dialects={"transformers": TRANSFORMERS, "google": GOOGLE, "keras_hub": KERAS_HUB},
     tokenizer="wordpiece",

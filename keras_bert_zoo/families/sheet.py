@@ -10,6 +10,7 @@ class Family:
 
     Args:
         name: str.
+        class_prefix: str. What its classes start with, here and in KerasHub.
         model_types: tuple of str. The `model_type` values of Hugging Face configurations.
         dialects: format name -> `Dialect`.
         tokenizer: str. Which tokenizer the family uses.
@@ -17,6 +18,7 @@ class Family:
     """
 
     name: str
+    class_prefix: str
     model_types: tuple
     dialects: Mapping
     tokenizer: str

@@ -86,11 +86,11 @@ class Pretrainer(Task):
         }
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        # A weight for each row holds for each of its positions.
-        if isinstance(sample_weight, dict) and len(sample_weight["masked_lm"].shape) == 1:
-            by_position = ops.expand_dims(sample_weight["masked_lm"], -1)  # (B, 1)
-            sample_weight = {**sample_weight, "masked_lm": by_position}
-        return super().compute_loss(x, y, y_pred, sample_weight, training=training)
+        weight = _by_position(sample_weight, y_pred)
+        return super().compute_loss(x, y, y_pred, weight, training=training)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return super().compute_metrics(x, y, y_pred, _by_position(sample_weight, y_pred))
 
     def encode_labels(self, y):
         if not isinstance(y, dict) or set(y) != set(self.head_groups):
@@ -121,3 +121,13 @@ class Pretrainer(Task):
             ignore=ignore,
             overrides=overrides,
         )
+
+
+def _by_position(sample_weight, y_pred):
+    """The weights, those of rows made to hold for each position of their row."""
+    if not isinstance(sample_weight, dict):
+        return sample_weight
+    # Not by asking for the rank: TensorFlow forgets it where both kinds were seen.
+    rows = ops.shape(y_pred["next_sentence"])[0]
+    by_position = ops.reshape(sample_weight["masked_lm"], (rows, -1))  # (B, 1) or (B, P)
+    return {**sample_weight, "masked_lm": by_position}

@@ -51,6 +51,8 @@ class Task(TextModel):
             trainable=trainable,
         )
         self.backbone = backbone
+        # Keras scales the loss by this policy where it is mixed_float16.
+        self.dtype_policy = backbone.dtype_policy
         self._text_settings = {}
         self.set_preprocessor(preprocessor)
         self.transfer_report = None
@@ -161,18 +163,16 @@ class Task(TextModel):
         overrides=None,
     ):
         """The task on an opened model, with the heads that may be taken from it."""
-        tokenizer = Tokenizer.from_preset(source)
-        overrides = overrides or {}
         named = BACKBONES[found.family.name]
-        config = found.config_with(overrides)
+        config = found.config_with(overrides or {})
         saved = (found.task or {}).get("text_settings") or {}
-        text = Preprocessor(
-            tokenizer,
-            min(saved.get("max_length", 512), config.max_sequence_length)
-            if max_length is None
-            else max_length,
-            truncation or saved.get("truncation", "longest_first"),
-        )
+        if max_length is None:
+            max_length = min(saved.get("max_length", 512), config.max_sequence_length)
+        truncation = truncation or saved.get("truncation", "longest_first")
+        try:
+            text = Preprocessor(Tokenizer.from_preset(source), max_length, truncation)
+        except FileNotFoundError:  # a model without a tokenizer takes id arrays
+            text = None
         backbone = named(**config.to_dict(), dtype=found.policy(dtype))
         task = cls(backbone, preprocessor=text, **task_config)
         if load_weights:

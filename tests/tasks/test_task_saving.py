@@ -20,9 +20,14 @@ PROBLEMS = {
 }
 
 
-def model_of(problem="multi_class", **more):
+def model_of(problem="multi_class", max_length=19, **more):
     settings, _ = PROBLEMS[problem]
-    return support.scramble(support.tiny_classifier(max_length=19, **{**settings, **more}))
+    return support.scramble(support.tiny_classifier(max_length, **{**settings, **more}))
+
+
+def one_bucket():
+    """A model whose training compiles a single program."""
+    return model_of(max_length=8)
 
 
 def by_preset(model, folder):
@@ -112,7 +117,7 @@ def test_training_goes_on_as_if_unbroken(compiled, tmp_path):
         model.fit(toys.TEXTS, toys.LABELS, batch_size=4, epochs=epochs, shuffle=False, verbose=0)
 
     def start():
-        model = model_of()
+        model = one_bucket()
         if compiled == "by hand":
             model.compile(
                 optimizer=kbz.create_optimizer(1e-2, 12, layer_decay=0.9),
@@ -141,7 +146,7 @@ def test_training_goes_on_as_if_unbroken(compiled, tmp_path):
 
 @pytest.mark.parametrize("kind", ["metrics", "weighted_metrics"])
 def test_metrics_mean_the_same_after_loading(kind, tmp_path):
-    model = model_of()
+    model = one_bucket()
     model.compile(**{kind: [keras.metrics.SparseCategoricalAccuracy(name="hits")]})
     weights = np.linspace(0, 1, len(toys.TEXTS))
     arguments = {"batch_size": 4, "sample_weight": weights, "verbose": 0, "return_dict": True}
@@ -170,7 +175,7 @@ def test_weights_alone_can_be_saved(tmp_path):
 
 
 def test_checkpoints_and_early_stopping(tmp_path):
-    model = model_of()
+    model = one_bucket()
     path = tmp_path / "best.keras"
     model.compile(optimizer=keras.optimizers.SGD(0.0))
     history = model.fit(
@@ -193,7 +198,7 @@ def test_checkpoints_and_early_stopping(tmp_path):
 
 
 def test_a_schedule_by_callback():
-    model = model_of()
+    model = one_bucket()
     model.compile(optimizer="sgd")
     rates = keras.callbacks.LearningRateScheduler(lambda epoch: 0.5**epoch)
     model.fit(toys.TEXTS, toys.LABELS, epochs=3, callbacks=[rates], verbose=0)
@@ -206,12 +211,12 @@ def test_backup_and_restore(tmp_path):
             if epoch == 1:
                 raise KeyboardInterrupt
 
-    model = model_of()
+    model = one_bucket()
     arguments = {"epochs": 4, "batch_size": 4, "verbose": 0}
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False)
     with pytest.raises(KeyboardInterrupt):
         model.fit(toys.TEXTS, toys.LABELS, callbacks=[backup, Stop()], **arguments)
-    other = support.tiny_classifier(labels=LABELS)
+    other = support.tiny_classifier(8, labels=LABELS)
     backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
     history = other.fit(toys.TEXTS, toys.LABELS, callbacks=[backup], **arguments)
     assert history.epoch[-1] == 3

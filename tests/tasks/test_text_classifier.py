@@ -12,7 +12,7 @@ import keras_bert_zoo as kbz
 
 def trained(x, y, steps=30, compiled=None, **settings):
     """A classifier after a short training on separable texts."""
-    model = support.tiny_classifier(**settings)
+    model = support.scramble(support.tiny_classifier(max_length=16, **settings))
     model.compile(optimizer=keras.optimizers.Adam(1e-2), **(compiled or {}))
     history = model.fit(x, y, batch_size=16, epochs=steps, verbose=0)
     return model, history.history
@@ -46,15 +46,15 @@ def test_it_learns_label_sets(form):
     names = [["kind", "screen"], [], ["kind"], ["screen"], []]
     rows = [[int(n in example) for n in ("kind", "screen")] for example in names]
     y = {"names": names, "sets": [set(n) for n in names], "rows": rows}[form]
-    model, history = trained(texts, y, labels=["kind", "screen"], multi_label=True)
-    assert history["binary_accuracy"][-1] == 1.0
+    model, _ = trained(texts, y, labels=["kind", "screen"], multi_label=True, steps=40)
+    assert model.evaluate(texts, y, verbose=0, return_dict=True)["binary_accuracy"] == 1.0
     for result, example in zip(model.classify(texts), names, strict=True):
         assert set(result["labels"]) == set(example)
         assert set(result["scores"]) == {"kind", "screen"}
 
 
 def test_it_learns_numbers():
-    texts = toys.words([1, 2, 3, 5, 8, 13, 20])
+    texts = toys.words([1, 2, 3, 5, 8, 12])
     y = [0.1 * len(text.split()) for text in texts]
     model, history = trained(texts, y, num_classes=1, steps=60)
     assert history["loss"][-1] < 0.1 * history["loss"][0]
@@ -89,7 +89,6 @@ def test_the_default_loss_and_metric_follow_the_problem():
         ({"weighted_metrics": ["accuracy"]}, {"loss", "accuracy"}),
         ({"loss": "sparse_categorical_crossentropy", "loss_weights": 2.0}, {"loss", "accuracy"}),
         ({"loss": lambda y, p: ops.mean(ops.square(p), axis=-1)}, {"loss", "accuracy"}),
-        ({"run_eagerly": True}, {"loss", "accuracy"}),
     ],
 )
 def test_compiling_by_hand(compiled, keys):
