@@ -4,6 +4,11 @@ import keras
 import pytest
 import support
 
+if keras.backend.backend() == "torch":
+    import torch
+
+    torch.set_num_threads(1)  # tiny models: more threads only wait for each other
+
 
 @pytest.fixture(autouse=True)
 def seed():

@@ -12,7 +12,7 @@ import keras_bert_zoo as kbz
 
 def trained(x, y, steps=30, compiled=None, **settings):
     """A classifier after a short training on separable texts."""
-    model = support.scramble(support.tiny_classifier(max_length=16, **settings))
+    model = support.scramble(support.tiny_classifier(max_length=16, **settings), scale=0.3)
     model.compile(optimizer=keras.optimizers.Adam(1e-2), **(compiled or {}))
     history = model.fit(x, y, batch_size=16, epochs=steps, verbose=0)
     return model, history.history
