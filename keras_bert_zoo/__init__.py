@@ -4,10 +4,11 @@ from keras_bert_zoo import layers
 from keras_bert_zoo.backbone import Backbone, BertBackbone
 from keras_bert_zoo.checkpoints import CheckpointError, TransferReport
 from keras_bert_zoo.config import EncoderConfig
+from keras_bert_zoo.preprocessor import Preprocessor
 from keras_bert_zoo.presets import list_presets, preset_info
 from keras_bert_zoo.tasks.pretrainer import Pretrainer
 from keras_bert_zoo.tasks.text_classifier import TextClassifier
-from keras_bert_zoo.text import Preprocessor, Tokenizer
+from keras_bert_zoo.text import Tokenizer
 from keras_bert_zoo.training.optimizers import AdamW, create_optimizer
 
 __version__ = "0.1.0"

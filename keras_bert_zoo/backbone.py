@@ -22,6 +22,7 @@ class Backbone(EncoderModel):
             `"mixed_float16"` … Defaults to Keras's own.
         name: str or None.
         trainable: bool.
+        frozen_layers: iterable of str. Names of layers that are not trained.
         **fields: the fields of `EncoderConfig`.
 
     Call arguments:
@@ -42,7 +43,7 @@ class Backbone(EncoderModel):
 
     family = None
 
-    def __init__(self, *, dtype=None, name=None, trainable=True, **fields):
+    def __init__(self, *, dtype=None, name=None, trainable=True, frozen_layers=(), **fields):
         if self.family is None:
             raise TypeError("Backbone is abstract; use BertBackbone or Backbone.from_preset.")
         config = EncoderConfig.from_dict(fields)
@@ -105,6 +106,11 @@ class Backbone(EncoderModel):
         self._attention_mask = attention_mask
         self._hidden_states = hidden_states
         self.transfer_report = None
+        # Keras sets this before the layers are there.
+        self.trainable = trainable
+        for layer in self.layers:
+            if layer.name in frozen_layers:
+                layer.trainable = False
 
     # === Config ===
 
@@ -114,6 +120,7 @@ class Backbone(EncoderModel):
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             "name": self.name,
             "trainable": self.trainable,
+            "frozen_layers": [layer.name for layer in self.layers if not layer.trainable],
         }
 
     @classmethod

@@ -151,8 +151,17 @@ def locate(source, weights=True, tokenizer=True):
     if os.path.isdir(text):
         return _in_folder(Path(text))
     if not isinstance(source, str) or os.path.basename(text) != text:
-        raise ValueError(f"No folder {text}.")
+        raise ValueError(f"No folder {text}.{_hint(text)}")
     return _locate_preset(load_preset(text), weights, tokenizer)
+
+
+def _hint(text):
+    """What a source that is no folder may have been meant for."""
+    if text.endswith(".keras"):
+        return " A .keras file is opened with keras.models.load_model."
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", text):
+        return f' For the Hugging Face hub write "hf://{text}".'
+    return ""
 
 
 def _in_folder(folder, preset=None):
@@ -161,7 +170,7 @@ def _in_folder(folder, preset=None):
 
 def _locate_preset(preset, weights, tokenizer):
     for folder in (presets_folder() / preset.name, local_store() / preset.name):
-        if folder.is_dir():
+        if any((folder / name).is_file() for name in CONFIG_FILES.values()):
             return _in_folder(folder, preset)
     problems = []
     for handle in preset.sources:

@@ -1,6 +1,5 @@
-"""The text front: `Tokenizer` (text to ids and back) and `Preprocessor` (texts to model inputs)."""
+"""Text to ids and back: `Tokenizer`."""
 
-import dataclasses
 import json
 import operator
 import os
@@ -12,7 +11,8 @@ from keras_bert_zoo.checkpoints.directory import CONFIG_FILES
 from keras_bert_zoo.checkpoints.readers import read_json
 from keras_bert_zoo.families import FAMILIES
 from keras_bert_zoo.presets import locate
-from keras_bert_zoo.tokenizers import packing, wordpiece
+from keras_bert_zoo.tokenizers import wordpiece
+from keras_bert_zoo.tokenizers.texts import check_texts
 
 TOKENIZER_FILE = "tokenizer.json"
 VOCABULARY_FILE = "vocab.txt"
@@ -263,129 +263,6 @@ class Tokenizer:
         }
         text = json.dumps(content, indent=2) + "\n"
         (folder / TOKENIZER_CONFIG_FILE).write_text(text, encoding="utf-8")
-
-
-@dataclasses.dataclass(frozen=True)
-class Preprocessor:
-    """Texts to the input dict of a model.
-
-    Args:
-        tokenizer: Tokenizer.
-        max_length: int. Longest row in tokens, special tokens included; at least 3. Longer texts
-            are cut.
-        truncation: str. Which text of a pair is cut: `"longest_first"`, `"only_first"` or
-            `"only_second"`.
-
-    Call arguments:
-        texts: list of str, or a tuple of two equally long lists for pairs.
-
-    Returns:
-        dict of int32 numpy arrays `token_ids`, `segment_ids` and `padding_mask`, each `(B, L)`,
-        L the longest row of the batch.
-
-    Raises:
-        ValueError: an item is no text, or cannot be cut as told; the message names it.
-    """
-
-    tokenizer: Tokenizer
-    max_length: int = 512
-    truncation: str = "longest_first"
-
-    def __post_init__(self):
-        if not isinstance(self.max_length, int) or self.max_length < 3:
-            raise ValueError(f"max_length must be at least 3; got {self.max_length!r}.")
-        if self.truncation not in packing.TRUNCATIONS:
-            raise ValueError(
-                f"truncation must be one of {', '.join(packing.TRUNCATIONS)}; got "
-                f"{self.truncation!r}."
-            )
-
-    def __call__(self, texts):
-        examples = self.encode(texts)
-        longest = max((len(example) for example in examples), default=0)
-        return self.pad(examples, longest)
-
-    def encode(self, texts):
-        """The packed but not yet padded examples of texts: a list of `PackedText`."""
-        firsts, seconds = split_pairs(texts)
-        first_ids = self.tokenizer.tokenize(firsts)
-        second_ids = [None] * len(firsts) if seconds is None else self.tokenizer.tokenize(seconds)
-        special = self.tokenizer.special_ids
-        examples = []
-        for i, (first, second) in enumerate(zip(first_ids, second_ids, strict=True)):
-            try:
-                example = packing.pack(
-                    first, second, self.max_length, self.truncation, special["cls"], special["sep"]
-                )
-            except ValueError as error:
-                raise ValueError(f"Item {i}: {error}") from error
-            examples.append(example)
-        return examples
-
-    def pad(self, examples, length, rows=None):
-        """The input dict of packed examples at a given length; see `packing.pad_rows`."""
-        return packing.pad_rows(examples, length, self.tokenizer.special_ids["pad"], rows)
-
-
-def split_pairs(texts):
-    """The first texts and, for pairs, the second ones.
-
-    Args:
-        texts: list of str, or a tuple of two equally long lists.
-
-    Returns:
-        tuple of a list of str and a list of str or None.
-
-    Raises:
-        ValueError: two bare strings, a single string, or lists of different lengths.
-    """
-    if isinstance(texts, (str, bytes)):
-        raise ValueError("A list of texts is a batch; got one text. Write [text].")
-    if isinstance(texts, tuple):
-        if len(texts) != 2:
-            raise ValueError(f"A tuple means pairs: two lists of texts; got {len(texts)} items.")
-        if any(isinstance(part, (str, bytes)) for part in texts):
-            raise ValueError(
-                "A tuple of two texts can be read in two ways: as one pair, written "
-                "([first], [second]), or as a batch of two texts, written [first, second]."
-            )
-        firsts, seconds = check_texts(texts[0]), check_texts(texts[1])
-        if len(firsts) != len(seconds):
-            raise ValueError(
-                f"Pairs need as many second as first texts; got {len(firsts)} and {len(seconds)}."
-            )
-        return firsts, seconds
-    return check_texts(texts), None
-
-
-def check_texts(texts):
-    """A list of str from a list, array or series of texts (bytes are read as UTF-8).
-
-    Raises:
-        ValueError: an item is no text; the message names it.
-    """
-    if isinstance(texts, np.ndarray) and texts.ndim != 1:
-        raise ValueError(f"A batch of texts has one axis; got the shape {texts.shape}.")
-    if isinstance(texts, (bytes, dict)) or not hasattr(texts, "__iter__"):
-        raise ValueError(f"A batch of texts is a list of str; got {type(texts).__name__}.")
-    checked = []
-    for i, text in enumerate(texts):
-        if isinstance(text, bytes):
-            text = text.decode("utf-8", errors="replace")
-        if not isinstance(text, str):
-            hint = (
-                " For pairs pass a tuple of two lists." if isinstance(text, (tuple, list)) else ""
-            )
-            raise ValueError(f"Item {i} is no text but {type(text).__name__} ({text!r}).{hint}")
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"Item {i} holds half of a surrogate pair at character {error.start}, which is no "
-                "text."
-            ) from error
-        checked.append(text)
-    return checked
 
 
 def _settings_of(folder):

@@ -17,6 +17,7 @@ FLOORS = (
     ("presets",),
     ("encoder_inputs", "pretrained", "transformers_export"),
     ("text", "backbone"),
+    ("preprocessor",),
     ("data",),
     ("training",),
     ("tasks",),

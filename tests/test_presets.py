@@ -280,10 +280,24 @@ def test_the_preset_says_the_case_where_the_files_do_not(no_network, tiny_preset
     assert kbz.Tokenizer.from_preset("tiny").tokenize("Film") == [7]
 
 
-def test_an_empty_folder_in_the_store_raises(no_network, tiny_preset, tmp_path):
+def test_an_empty_folder_in_the_store_does_not_count(no_network, tiny_preset, tmp_path):
     (tmp_path / "store" / "tiny").mkdir(parents=True)
-    with pytest.raises(kbz.CheckpointError, match="holds no model"):
+    with pytest.raises(
+        FileNotFoundError, match=r"Put config\.json, model\.safetensors into .*tiny"
+    ):
         kbz.Backbone.from_preset("tiny")
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("google-bert/bert-base-uncased", 'write "hf://google-bert/bert-base-uncased"'),
+        ("models/mine.keras", "opened with keras.models.load_model"),
+    ],
+)
+def test_a_source_that_is_no_folder_gets_a_hint(source, hint):
+    with pytest.raises(ValueError, match=hint):
+        kbz.Backbone.from_preset(source)
 
 
 def test_the_store_lies_in_the_home_folder_by_default(monkeypatch, tmp_path):

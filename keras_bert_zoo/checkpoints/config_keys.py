@@ -43,7 +43,7 @@ def read_config(foreign, config_keys, source):
         translation = config_keys.values.get(field)
         if translation is not None and _hashable(value) in translation:
             value = translation[value]
-        elif translation is not None and field == "activation":
+        elif field in config_keys.closed:
             raise CheckpointError(
                 f"{source}: {key} = {value!r} is not supported; known are "
                 f"{', '.join(map(str, translation))}."

@@ -99,7 +99,8 @@ def replace_files(directory, marker):
     """Writes a folder's files aside and moves them in place once all of them are whole.
 
     While they are being moved the marker file, without which the folder is not read, is away; it
-    comes last. Other files in the folder stay.
+    comes last. The tokenizer of a model that was there before goes with it; files of other kinds
+    stay.
 
     Args:
         directory: str or Path. Made if it is not there.
@@ -107,15 +108,27 @@ def replace_files(directory, marker):
 
     Yields:
         Path. An empty folder to write to.
+
+    Raises:
+        CheckpointError: the path is a file, or the folder holds a model of another format, which
+            would then be read instead of this one or together with it.
     """
     directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise CheckpointError(f"{directory} is a file, not a folder.")
+    others = {name for name in CONFIG_FILES.values() if (directory / name).is_file()} - {marker}
+    if others:
+        raise CheckpointError(
+            f"{directory} holds a model of another format ({', '.join(sorted(others))}); write to "
+            "a folder of its own."
+        )
     directory.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     try:
         yield aside
         (directory / marker).unlink(missing_ok=True)
+        for name in TOKENIZER_FILES:
+            (directory / name).unlink(missing_ok=True)
         for path in sorted(aside.iterdir(), key=lambda path: path.name == marker):
             os.replace(path, directory / path.name)
     finally:

@@ -3,6 +3,7 @@
 import collections
 import importlib.util
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -157,3 +158,7 @@ def save_safetensors(tensors, path, metadata=None):
 
     # Not `ascontiguousarray`, which gives a scalar a dimension.
     save_file({k: np.asarray(v, order="C") for k, v in tensors.items()}, str(path), metadata)
+    # The library lets only the owner read the file; like any other it should follow the umask.
+    umask = os.umask(0)
+    os.umask(umask)
+    os.chmod(path, 0o666 & ~umask)

@@ -81,6 +81,7 @@ class Notation:
     gamma: str
     beta: str
     kernel_layout: Layout
+    separator: str
 
     def dense(self, ours, theirs, part=None, kernel_layout=None, bias_layout=AS_IS):
         """The two rows of a dense layer."""
@@ -103,8 +104,8 @@ class Notation:
         return (Row(f"{ours}/gamma", theirs + self.gamma), Row(f"{ours}/beta", theirs + self.beta))
 
 
-PYTORCH = Notation(".weight", ".bias", ".weight", ".bias", TRANSPOSE)
-KERAS = Notation("/kernel", "/bias", "/gamma", "/beta", AS_IS)
+PYTORCH = Notation(".weight", ".bias", ".weight", ".bias", TRANSPOSE, separator=".")
+KERAS = Notation("/kernel", "/bias", "/gamma", "/beta", AS_IS, separator="/")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +116,7 @@ class ConfigKeys:
         keys: foreign key -> our field.
         values: our field -> {foreign value: our value}; for fields whose values are spelled
             differently. The first foreign value of ours is the one that is written.
+        closed: our fields that take no foreign value but those in `values`.
         defaults: foreign key -> foreign value, where the format lets a key be absent.
         constants: our field -> the value that the format implies and cannot vary.
         copies: our field -> the other of ours that the format uses for it too.
@@ -129,6 +131,7 @@ class ConfigKeys:
 
     keys: Mapping[str, str]
     values: Mapping[str, Mapping] = dataclasses.field(default_factory=dict)
+    closed: frozenset = frozenset({"activation"})
     defaults: Mapping[str, object] = dataclasses.field(default_factory=dict)
     constants: Mapping[str, object] = dataclasses.field(default_factory=dict)
     copies: Mapping[str, str] = dataclasses.field(default_factory=dict)

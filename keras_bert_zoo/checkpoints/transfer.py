@@ -180,10 +180,16 @@ def load_own(variables, tensors, source):
         TransferReport.
 
     Raises:
-        CheckpointError: a weight of the encoder is missing, or a shape does not fit.
+        CheckpointError: a weight of the encoder, or part of a head, is missing; or a shape does
+            not fit.
     """
     ours = {variable.path: variable for variable in variables}
-    missing = [path for path in ours if path not in tensors and _ENCODER_PATH.match(path)]
+    there = {path.split("/")[0] for path in tensors}
+    missing = [
+        path
+        for path in ours
+        if path not in tensors and (_ENCODER_PATH.match(path) or path.split("/")[0] in there)
+    ]
     if missing:
         raise CheckpointError(
             f"{source}: {len(missing)} weights are missing: {_short_list(missing)}."

@@ -49,10 +49,13 @@ class TextExamples:
         preprocessor: Preprocessor.
         texts: list of str or a tuple of two lists. Tokenized at once.
         compiled: bool. Whether each new length costs a compilation, so that they should be few.
+        segments: bool. Whether the encoder knows a second segment; if not, all tokens are of the
+            first.
     """
 
-    def __init__(self, preprocessor, texts, compiled=True):
+    def __init__(self, preprocessor, texts, compiled=True, segments=True):
         self.preprocessor = preprocessor
+        self.segments = segments
         self.examples = preprocessor.encode(texts)
         lengths = bucket_lengths if compiled else fine_lengths
         self.buckets = lengths(preprocessor.max_length)
@@ -75,7 +78,10 @@ class TextExamples:
         """The input dict of some examples, filled up to `rows` rows with padding."""
         chosen = [self.examples[i] for i in indices]
         longest = max((len(example) for example in chosen), default=0)
-        return self.preprocessor.pad(chosen, bucket_for(longest, self.buckets), rows)
+        batch = self.preprocessor.pad(chosen, bucket_for(longest, self.buckets), rows)
+        if not self.segments:
+            batch["segment_ids"] = np.zeros_like(batch["segment_ids"])
+        return batch
 
 
 class ArrayExamples:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from keras_bert_zoo.data.backend_dataset import is_tf_dataset
-from keras_bert_zoo.data.batching import ArrayExamples, TextExamples, fill_rows
+from keras_bert_zoo.data.batching import fill_rows
 
 
 class Stream(keras.utils.PyDataset):
@@ -87,17 +87,15 @@ def count_rows(x):
     return len(x[0]) if isinstance(x, tuple) else len(x)
 
 
-def prepare_batch(x, y, sample_weight, rows, preprocessor):
+def prepare_batch(examples, y, sample_weight, rows):
     """One batch of a stream as `(x, y, sample_weight)`, filled up to `rows`.
 
     Args:
-        x: dict of arrays, list of texts or tuple of two lists.
+        examples: TextExamples or ArrayExamples.
         y: nest of arrays, or None.
         sample_weight: as `y`, or None.
         rows: int.
-        preprocessor: Preprocessor.
     """
-    examples = ArrayExamples(x) if isinstance(x, dict) else TextExamples(preprocessor, x)
     x = examples.take(np.arange(len(examples)), rows)
     if y is None:
         return (x,)

@@ -111,7 +111,7 @@ _TRANSFORMERS_CONFIG = ConfigKeys(
 
 def _encoder(notation, layer, words, positions, segments, norm):
     """The rows that the two original formats share but for punctuation."""
-    sep = "." if notation is PYTORCH else "/"
+    sep = notation.separator
     attention = f"{layer}{sep}attention"
     self_attention = f"{attention}{sep}self{sep}"
     return (

@@ -1,5 +1,7 @@
 """What a checkpoint's classification head is, and whether it is the one that is asked for."""
 
+import numpy as np
+
 from keras_bert_zoo.checkpoints.errors import CheckpointError
 
 # Our names of the problems -> those of transformers.
@@ -18,6 +20,7 @@ def checked_labels(labels):
     """
     if labels is None:
         return None
+    labels = labels.tolist() if isinstance(labels, np.ndarray) else labels
     names = isinstance(labels, (list, tuple)) and all(isinstance(label, str) for label in labels)
     if not names:
         raise ValueError(f"labels must be a list of names; got {labels!r}.")
@@ -60,8 +63,14 @@ def saved_head(found):
     }
 
 
-def head_fits(saved, num_classes, labels, source):
-    """Whether a saved head has the classes that are asked for."""
+def head_fits(saved, num_classes, labels, multi_label, source):
+    """Whether a saved head is of the kind, and has the classes, that are asked for.
+
+    Raises:
+        ValueError: it has the same labels in another order.
+    """
+    if multi_label is not None and multi_label != saved["multi_label"]:
+        return False
     wanted = num_classes if num_classes is not None else labels and len(labels)
     if wanted is not None and wanted != saved["num_classes"]:
         return False

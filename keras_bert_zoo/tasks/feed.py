@@ -2,6 +2,7 @@
 
 import functools
 
+import keras
 import numpy as np
 from keras import tree
 
@@ -93,14 +94,14 @@ class Feed:
         x = self._inputs(x)
         y, sample_weight = self._labels(each(_as_text, y), sample_weight, streams.count_rows(x))
         sample_weight = self._weigh_classes(y, sample_weight, class_weight)
-        return streams.prepare_batch(x, y, sample_weight, rows, self.model.preprocessor)
+        return streams.prepare_batch(self._packed(x), y, sample_weight, rows)
 
     def _prepare_inputs(self, x, y, _, rows):
         x = self._inputs(x)
         texts = y is not None and not isinstance(y, dict) and np.asarray(y).dtype.kind in "OSU"
         if texts and isinstance(x, list):
             self.model.refuse_texts_as_labels(_as_text(y))
-        batch = streams.prepare_batch(x, None, None, rows, self.model.preprocessor)
+        batch = streams.prepare_batch(self._packed(x), None, None, rows)
         return batch[0], streams.count_rows(x)
 
     def _inputs(self, x):
@@ -112,10 +113,15 @@ class Feed:
     # === Parts ===
 
     def _examples(self, x):
+        return self._packed(self._inputs(x))
+
+    def _packed(self, x):
+        """The examples of checked arrays or of texts."""
         if isinstance(x, dict):
-            return ArrayExamples(self._arrays(x))
-        self._check_preprocessor()
-        return TextExamples(self.model.preprocessor, x)
+            return ArrayExamples(x)
+        compiled = keras.backend.backend() == "jax" or self.model.jit_compile
+        segments = self.model.config.num_segments > 1
+        return TextExamples(self.model.preprocessor, x, compiled, segments)
 
     def _arrays(self, x):
         """Id arrays with every input of the model, checked."""
@@ -143,7 +149,7 @@ class Feed:
             if len(leaf) != count:
                 raise ValueError(f"There are {count} examples but {len(leaf)} labels.")
         if sample_weight is not None:
-            sample_weight = each(lambda leaf: np.asarray(leaf, "float32"), sample_weight)
+            sample_weight = each(_numbers, sample_weight)
             for leaf in tree.flatten(sample_weight):
                 if leaf.shape[:1] != (count,):
                     raise ValueError(
@@ -164,7 +170,7 @@ class Feed:
         if self.model.preprocessor is None:
             raise ValueError(
                 f"This {type(self.model).__name__} has no tokenizer, so it takes id arrays only. "
-                "Build it with preprocessor=…, or load it with from_preset."
+                "Build it with preprocessor=…, or put vocab.txt into the folder it is loaded from."
             )
 
 
@@ -173,6 +179,19 @@ def each(function, nest):
     if isinstance(nest, dict):
         return {name: function(value) for name, value in nest.items()}
     return function(nest)
+
+
+def _numbers(weights):
+    """Sample weights as float32, all finite."""
+    try:
+        weights = np.asarray(weights, "float32")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Sample weights must be numbers: {error}.") from error
+    wrong = np.argwhere(~np.isfinite(weights))
+    if len(wrong):
+        where = ", ".join(map(str, wrong[0]))
+        raise ValueError(f"sample_weight[{where}] is {weights[tuple(wrong[0])]}, no finite number.")
+    return weights
 
 
 def _as_text(leaf):

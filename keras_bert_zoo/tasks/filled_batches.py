@@ -49,7 +49,7 @@ class FilledBatchModel(EncoderModel):
             **kwargs,
         )
         defaults = self.default_compile()
-        loss = defaults["loss"] if _is_auto(loss) else loss
+        loss = defaults["loss"] if _is_auto(loss) else tree.map_structure(_on_logits, loss)
         if _is_auto(metrics):
             metrics = None if weighted_metrics else defaults.get("metrics")
             weighted_metrics = weighted_metrics or defaults.get("weighted_metrics")
@@ -74,11 +74,11 @@ class FilledBatchModel(EncoderModel):
 
     def compile_again(self):
         """Compiles as before, with the optimizer in its first state."""
-        given = self._given()
-        optimizer = given["optimizer"]
-        if isinstance(optimizer, keras.optimizers.Optimizer):
-            given["optimizer"] = type(optimizer).from_config(optimizer.get_config())
-        self.compile(**given)
+        optimizer = self.optimizer
+        if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            optimizer = optimizer.inner_optimizer
+        fresh = type(optimizer).from_config(optimizer.get_config())
+        self.compile(**{**self._given(), "optimizer": fresh})
 
     def get_compile_config(self):
         config = super().get_compile_config()
@@ -131,12 +131,39 @@ class RealRowsMean(keras.metrics.Mean):
             self._loss = None
 
 
+def _on_logits(loss):
+    """A loss that takes logits, which is what the models here give.
+
+    Raises:
+        ValueError: it is set to take probabilities.
+    """
+    if isinstance(loss, str):
+        found = keras.losses.get(loss)
+        name = getattr(found, "__name__", type(found).__name__)
+        named = {
+            "sparse_categorical_crossentropy": keras.losses.SparseCategoricalCrossentropy,
+            "categorical_crossentropy": keras.losses.CategoricalCrossentropy,
+            "binary_crossentropy": keras.losses.BinaryCrossentropy,
+            "binary_focal_crossentropy": keras.losses.BinaryFocalCrossentropy,
+            "categorical_focal_crossentropy": keras.losses.CategoricalFocalCrossentropy,
+        }
+        return named[name](from_logits=True) if name in named else loss
+    if isinstance(loss, keras.losses.Loss) and loss.get_config().get("from_logits") is False:
+        raise ValueError(
+            f"{type(loss).__name__} is set to take probabilities, but this model gives logits; "
+            "pass from_logits=True."
+        )
+    return loss
+
+
 def _is_auto(argument):
     return isinstance(argument, str) and argument == "auto"
 
 
 def _real_rows(x):
     """1 for each row with a real token, else 0: float32, `(B,)`."""
-    mask = x["padding_mask"]
+    mask = x.get("padding_mask")
+    if mask is None:
+        mask = ops.ones_like(x["token_ids"])
     real = ops.any(ops.not_equal(mask, 0), axis=tuple(range(1, len(mask.shape))))
     return ops.cast(real, "float32")

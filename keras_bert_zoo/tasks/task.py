@@ -8,9 +8,10 @@ import keras
 
 from keras_bert_zoo import pretrained, transformers_export
 from keras_bert_zoo.backbone import BACKBONES
+from keras_bert_zoo.preprocessor import Preprocessor
 from keras_bert_zoo.tasks.text_model import TextModel
-from keras_bert_zoo.text import TOKENIZER_FILE, Preprocessor, Tokenizer
-from keras_bert_zoo.training.freezing import freeze
+from keras_bert_zoo.text import TOKENIZER_FILE, Tokenizer
+from keras_bert_zoo.training.freezing import freeze, frozen_choice
 
 logger = logging.getLogger("keras_bert_zoo")
 
@@ -43,6 +44,8 @@ class Task(TextModel):
         name=None,
         trainable=True,
     ):
+        # Keras would set these by the task's own `trainable`.
+        flags = [(layer, layer.trainable) for layer in (backbone, *backbone.layers)]
         super().__init__(
             inputs=dict(inputs or backbone.input),
             outputs=outputs,
@@ -56,10 +59,11 @@ class Task(TextModel):
         self._text_settings = {}
         self.set_preprocessor(preprocessor)
         self.transfer_report = None
-        self.frozen = "nothing"
-        if frozen != "nothing":
+        if trainable:
+            for layer, flag in flags:
+                layer.trainable = flag
+        if not isinstance(frozen, str) or frozen != "nothing":
             freeze(backbone, frozen)
-            self.frozen = frozen
         self.compile()
 
     # === Text ===
@@ -102,6 +106,11 @@ class Task(TextModel):
 
     # === Training ===
 
+    @property
+    def frozen(self):
+        """What of the backbone is not trained, in the form that `freeze` takes."""
+        return frozen_choice(self.backbone)
+
     def freeze(self, frozen):
         """Chooses what of the backbone stays as it is in training, and compiles anew.
 
@@ -113,7 +122,6 @@ class Task(TextModel):
             ValueError: none of these.
         """
         freeze(self.backbone, frozen)
-        self.frozen = frozen
         self.compile_again()
 
     # === Config ===

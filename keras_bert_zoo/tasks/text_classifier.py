@@ -79,6 +79,13 @@ class TextClassifier(Task):
                 f"num_classes must be a whole number of at least 1; got {num_classes!r}."
             )
         num_classes = int(num_classes)
+        if labels is not None and len(labels) == 1 and not multi_label:
+            raise ValueError(
+                "One label can be read in two ways: for yes or no pass multi_label=True, for a "
+                "number (regression) pass num_classes=1 without labels."
+            )
+        if not isinstance(threshold, (int, float, np.floating)) or not 0 <= threshold <= 1:
+            raise ValueError(f"threshold must lie between 0 and 1; got {threshold!r}.")
         if labels is not None and len(labels) != num_classes:
             raise ValueError(f"num_classes is {num_classes}, but there are {len(labels)} labels.")
         if not backbone.config.pooler:
@@ -102,9 +109,9 @@ class TextClassifier(Task):
         # === Task ===
         self.num_classes = num_classes
         self.labels = labels
-        self.multi_label = multi_label
+        self.multi_label = bool(multi_label)
         self.dropout = dropout
-        self.threshold = threshold
+        self.threshold = float(threshold)
         super().__init__(
             backbone,
             outputs=logits,
@@ -261,8 +268,9 @@ class TextClassifier(Task):
         found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
         saved = saved_head(found)
         labels = checked_labels(labels)
-        keep = saved is not None and head_fits(saved, num_classes, labels, source)
-        chosen = dict(saved or {}) if keep else {}
+        keep = saved is not None and head_fits(saved, num_classes, labels, multi_label, source)
+        carried = ("dropout", "threshold", "frozen")
+        chosen = {k: v for k, v in (saved or {}).items() if keep or k in carried}
         given = {
             "num_classes": num_classes,
             "labels": labels,

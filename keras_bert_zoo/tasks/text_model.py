@@ -175,7 +175,7 @@ class TextModel(FilledBatchModel):
             watch.on_predict_batch_begin(step)
             output = self.predict_on_batch(inputs)
             real = slice(len(indices))
-            output = tree.map_structure(lambda leaf, real=real: np.asarray(leaf)[real], output)
+            output = tree.map_structure(lambda leaf, real=real: _plain(leaf)[real], output)
             watch.on_predict_batch_end(step, {"outputs": output})
             outputs.append(output)
             rows.append(indices)
@@ -199,3 +199,9 @@ def _three(validation_data):
     if not isinstance(parts, (tuple, list)) or not 1 <= len(parts) <= 3:
         raise ValueError("validation_data must be (x, y), (x, y, weights) or a dataset.")
     return (*parts, None, None)[:3]
+
+
+def _plain(output):
+    """An output as numpy; bfloat16, which few numpy routines know, as float32."""
+    array = np.asarray(output)
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array

@@ -154,7 +154,7 @@ def test_without_names_the_label_is_the_number():
     )
 
 
-@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.1])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.5, 1.0])
 def test_the_threshold_chooses_labels_the_likeliest_first(threshold):
     model = support.scramble(
         support.tiny_classifier(labels=["a", "b", "c"], multi_label=True, threshold=threshold)

@@ -61,5 +61,7 @@ def test_a_projection_of_the_embeddings_is_frozen_with_them():
 @pytest.mark.parametrize("frozen", ["all", 3, -1, True, 1.0, None, [1]])
 def test_nonsense_is_refused(frozen):
     classifier = support.tiny_classifier(num_layers=2)
-    with pytest.raises(ValueError, match=r"freeze takes .* from 0 to 2; got"):
+    with pytest.raises(
+        ValueError, match=r"freeze takes .* from 0 to 2, or a list of layer names; got"
+    ):
         classifier.freeze(frozen)
