@@ -1,7 +1,7 @@
 # Two commands on a fresh machine with Python 3.11:
 #   make demo                 sets up and fine-tunes a pre-trained BERT (BACKEND=tensorflow|jax|torch)
 #   make test                 sets up and passes the tests on every backend
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BACKEND ?= tensorflow
 ARGUMENTS ?=
 # Two processes, each with one thread, on two cores.
