@@ -106,11 +106,9 @@ class Backbone(EncoderModel):
         self._attention_mask = attention_mask
         self._hidden_states = hidden_states
         self.transfer_report = None
-        # Keras sets this before the layers are there.
-        self.trainable = trainable
+        # Keras's own setting does not reach the layers on every backend.
         for layer in self.layers:
-            if layer.name in frozen_layers:
-                layer.trainable = False
+            layer.trainable = trainable and layer.name not in frozen_layers
 
     # === Config ===
 
