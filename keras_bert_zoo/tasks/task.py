@@ -116,7 +116,7 @@ class Task(TextModel):
 
         Args:
             frozen: `"nothing"`; `"embeddings"`; an int n, for the embeddings and the lower n
-                blocks; or `"backbone"`, for everything but the head.
+                blocks; `"backbone"`, for everything but the head; or a list of layer names.
 
         Raises:
             ValueError: none of these.
