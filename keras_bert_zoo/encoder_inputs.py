@@ -13,6 +13,10 @@ def encoder_inputs():
     return {name: keras.Input((None,), dtype="int32", name=name) for name in names}
 
 
+# The shapes of inputs, by their number of axes.
+_AXES = {2: "(B, L)", 3: "(B, N, L)"}
+
+
 class EncoderModel(keras.Model):
     """A functional model over a dict of which `segment_ids` and `padding_mask` may be absent.
 
@@ -36,7 +40,7 @@ class EncoderModel(keras.Model):
         return super().call(self._fill(inputs), training=training, mask=mask)
 
     def _fill(self, inputs):
-        filled = check_inputs(inputs, self.config, known=tuple(self.input))
+        filled = check_inputs(inputs, self.config, self.input)
         token_ids = filled["token_ids"]
         library = np if isinstance(token_ids, np.ndarray) else ops
         filled.setdefault("segment_ids", library.zeros_like(token_ids))
@@ -44,7 +48,7 @@ class EncoderModel(keras.Model):
         return filled
 
 
-def check_inputs(inputs, config, known):
+def check_inputs(inputs, config, wanted):
     """The inputs without those that are None, lists and numpy arrays as int32.
 
     The ids of lists and numpy arrays are checked; those of tensors are not, since reading them
@@ -53,15 +57,16 @@ def check_inputs(inputs, config, known):
     Args:
         inputs: dict.
         config: EncoderConfig.
-        known: tuple of str. The names that the model takes.
+        wanted: dict of symbolic inputs that the model takes, each `(B, L)`, or `(B, N, L)`.
 
     Returns:
         dict.
 
     Raises:
-        ValueError: no dict, no `token_ids`, an unknown name, another shape than `(B, L)`, or an id
-            out of range.
+        ValueError: no dict, no `token_ids`, an unknown name, another number of axes, or an id out
+            of range.
     """
+    known = tuple(wanted)
     if not isinstance(inputs, dict):
         raise ValueError(
             f'The inputs must be a dict with "token_ids"; got {type(inputs).__name__}.'
@@ -78,9 +83,12 @@ def check_inputs(inputs, config, known):
     filled = {}
     for name, value in present.items():
         if isinstance(value, (list, tuple, np.ndarray)):
-            value = _whole_numbers(name, value, config)
-        if len(value.shape) != 2:
-            raise ValueError(f"{name} must have the shape (B, L); got {tuple(value.shape)}.")
+            value = _whole_numbers(name, value, config, _AXES[len(wanted[name].shape)])
+        if len(value.shape) != len(wanted[name].shape):
+            raise ValueError(
+                f"{name} must have the shape {_AXES[len(wanted[name].shape)]}; got "
+                f"{tuple(value.shape)}."
+            )
         filled[name] = value
     shape = tuple(filled["token_ids"].shape)
     positions = filled.get("mask_positions")
@@ -99,12 +107,12 @@ def _clash(one, other):
     return any(a != b for a, b in zip(one, other, strict=True) if None not in (a, b))
 
 
-def _whole_numbers(name, value, config):
+def _whole_numbers(name, value, config, axes):
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(
-            f"{name} must have the shape (B, L): its rows differ in length."
+            f"{name} must have the shape {axes}: its rows differ in length."
         ) from error
     if array.dtype.kind not in "iub":
         raise ValueError(f"{name} must hold whole numbers; got the dtype {array.dtype}.")

@@ -11,6 +11,7 @@ from keras_bert_zoo.checkpoints import keras_hub
 from keras_bert_zoo.checkpoints.directory import (
     OWN_MARKER,
     OWN_WEIGHTS,
+    SENTENCE_FILES,
     TOKENIZER_FILES,
     TRANSFORMERS_WEIGHTS,
 )
@@ -65,6 +66,9 @@ def fetch_folder(handle, weights=True, tokenizer=True):
         repository.fetch_first(TOKENIZER_FILES[:2])
         for name in TOKENIZER_FILES:
             repository.fetch_if_there(name)
+        if repository.fetch_if_there(SENTENCE_FILES[0]) is not None:
+            for name in SENTENCE_FILES[1:]:
+                repository.fetch_if_there(name)
     if weights:
         own = marker.name == OWN_MARKER
         path = repository.fetch_first((OWN_WEIGHTS,) if own else TRANSFORMERS_WEIGHTS)

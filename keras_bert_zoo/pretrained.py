@@ -48,6 +48,7 @@ class Pretrained:
         task_fields: dict. Foreign configuration that belongs to a task: labels, problem type.
         task: dict or None. Class and configuration of the task, in our own format.
         dtype: dict or None. The dtype policy that our own format was saved with.
+        folder: Path or None. Where its files lie.
     """
 
     source: str
@@ -58,6 +59,7 @@ class Pretrained:
     task_fields: dict = dataclasses.field(default_factory=dict)
     task: dict | None = None
     dtype: dict | None = None
+    folder: Path | None = None
 
     @property
     def has_weights(self):
@@ -119,7 +121,8 @@ def open_pretrained(source, weights=True, tokenizer=False, ignore=()):
         return Pretrained(source, FAMILIES[preset.family], preset.encoder_config)
     location = locate(source, weights, tokenizer)
     opener = _open_own if location.layout == "own" else _open_foreign
-    return opener(str(source), location, weights, ignore)
+    found = opener(str(source), location, weights, ignore)
+    return dataclasses.replace(found, folder=location.folder)
 
 
 def from_keras_hub(backbone):

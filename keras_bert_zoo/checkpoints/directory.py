@@ -30,6 +30,9 @@ TRANSFORMERS_WEIGHTS = (
 )
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json")
 
+# What sentence-transformers adds to a folder of transformers.
+SENTENCE_FILES = ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json")
+
 
 def layout_of(directory):
     """Which package wrote a folder: `"own"`, `"google"`, `"transformers"` or `"keras_hub"`.
@@ -99,8 +102,8 @@ def replace_files(directory, marker):
     """Writes a folder's files aside and moves them in place once all of them are whole.
 
     While they are being moved the marker file, without which the folder is not read, is away; it
-    comes last. The tokenizer of a model that was there before goes with it; files of other kinds
-    stay.
+    comes last. The tokenizer and the pooling of a model that was there before go with it; files of
+    other kinds stay.
 
     Args:
         directory: str or Path. Made if it is not there.
@@ -127,9 +130,11 @@ def replace_files(directory, marker):
     try:
         yield aside
         (directory / marker).unlink(missing_ok=True)
-        for name in TOKENIZER_FILES:
+        for name in (*TOKENIZER_FILES, *SENTENCE_FILES):
             (directory / name).unlink(missing_ok=True)
-        for path in sorted(aside.iterdir(), key=lambda path: path.name == marker):
-            os.replace(path, directory / path.name)
+        files = [path.relative_to(aside) for path in aside.rglob("*") if path.is_file()]
+        for path in sorted(files, key=lambda path: path.name == marker and not path.parent.name):
+            (directory / path.parent).mkdir(exist_ok=True)
+            os.replace(aside / path, directory / path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)

@@ -137,18 +137,23 @@ def open_weights_file(path):
     return PickleReader(path) if str(path).endswith(".bin") else SafetensorsReader(path)
 
 
-def read_json(path):
+def read_json(path, kind=dict):
     """A JSON file's content.
 
+    Args:
+        path: str or Path.
+        kind: type. What it must be: dict or list.
+
     Raises:
-        CheckpointError: the file is damaged, or is not a JSON object.
+        CheckpointError: the file is damaged, or is of another kind.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
         raise CheckpointError(f"{path} is truncated or no JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} is no JSON object.")
+    if not isinstance(content, kind):
+        wanted = "object" if kind is dict else "list"
+        raise CheckpointError(f"{path} is no JSON {wanted}.")
     return content
 
 

@@ -43,45 +43,66 @@ def bucket_for(length, buckets):
 
 
 class TextExamples:
-    """Tokenized texts that `Batches` takes rows from.
+    """Packed texts that `Batches` takes rows from.
 
     Args:
-        preprocessor: Preprocessor.
-        texts: list of str or a tuple of two lists. Tokenized at once.
+        preprocessor: Preprocessor. Pads.
+        examples: list of PackedText.
         compiled: bool. Whether each new length costs a compilation, so that they should be few.
         segments: bool. Whether the encoder knows a second segment; if not, all tokens are of the
             first.
+        owners: int array or None. The caller's example that each row comes from, rising, where one
+            may have several rows.
+        count: int or None. How many examples those are.
+        source: what the task that made the rows wants to find again.
     """
 
-    def __init__(self, preprocessor, texts, compiled=True, segments=True):
+    def __init__(
+        self,
+        preprocessor,
+        examples,
+        compiled=True,
+        segments=True,
+        owners=None,
+        count=None,
+        source=None,
+    ):
+        self.owners = np.arange(len(examples)) if owners is None else owners
+        self.count = len(examples) if count is None else count
+        self.source = source
         self.preprocessor = preprocessor
+        self.examples = examples
         self.segments = segments
-        self.examples = preprocessor.encode(texts)
         lengths = bucket_lengths if compiled else fine_lengths
         self.buckets = lengths(preprocessor.max_length)
-        self.lengths = np.array([len(example) for example in self.examples], "int64")
+        self.lengths = np.array([len(example) for example in examples], "int64")
 
     def __len__(self):
         return len(self.examples)
 
     def part(self, where):
-        """Some of the examples.
+        """Some of the rows.
 
         Args:
             where: slice.
         """
         part = copy.copy(self)
         part.examples, part.lengths = self.examples[where], self.lengths[where]
+        part.owners = self.owners[where]
         return part
 
     def take(self, indices, rows):
-        """The input dict of some examples, filled up to `rows` rows with padding."""
+        """The input dict of some rows, filled up to `rows` rows with padding."""
         chosen = [self.examples[i] for i in indices]
         longest = max((len(example) for example in chosen), default=0)
         batch = self.preprocessor.pad(chosen, bucket_for(longest, self.buckets), rows)
         if not self.segments:
             batch["segment_ids"] = np.zeros_like(batch["segment_ids"])
         return batch
+
+    def batch(self, indices, rows):
+        """As `Labelled.batch`, without labels."""
+        return (self.take(indices, rows),)
 
 
 class ArrayExamples:
@@ -93,13 +114,16 @@ class ArrayExamples:
 
     def __init__(self, arrays):
         self.arrays = arrays
-        self.lengths = np.asarray(arrays["padding_mask"]).astype(bool).sum(axis=-1)
+        mask = np.asarray(arrays["padding_mask"]).astype(bool)
+        self.lengths = mask.reshape(len(mask), -1).sum(axis=-1)
+        self.count = len(mask)
+        self.owners = np.arange(self.count)
 
     def __len__(self):
         return len(self.lengths)
 
     def part(self, where):
-        """Some of the examples.
+        """Some of the rows.
 
         Args:
             where: slice.
@@ -107,8 +131,80 @@ class ArrayExamples:
         return ArrayExamples({name: array[where] for name, array in self.arrays.items()})
 
     def take(self, indices, rows):
-        """The rows of some examples, filled up to `rows` rows with zeros."""
+        """The input dict of some rows, filled up to `rows` rows with zeros."""
         return {name: fill_rows(array[indices], rows) for name, array in self.arrays.items()}
+
+    def batch(self, indices, rows):
+        """As `Labelled.batch`, without labels."""
+        return (self.take(indices, rows),)
+
+
+class Labelled:
+    """Examples with their labels.
+
+    Args:
+        examples: what `Batches` takes rows from.
+        y: array, PositionValues, or a dict of such, with one item for each row.
+        sample_weight: as `y`, or None for ones.
+    """
+
+    def __init__(self, examples, y, sample_weight=None):
+        if sample_weight is None:
+            sample_weight = tree.map_structure(lambda leaf: np.ones(len(leaf), "float32"), y)
+        self.examples, self.y, self.sample_weight = examples, y, sample_weight
+        self.lengths = examples.lengths
+
+    def __len__(self):
+        return len(self.examples)
+
+    def part(self, where):
+        """Some of the rows.
+
+        Args:
+            where: slice.
+        """
+        y, sample_weight = tree.map_structure(
+            lambda leaf: leaf[where], (self.y, self.sample_weight)
+        )
+        return Labelled(self.examples.part(where), y, sample_weight)
+
+    def batch(self, indices, rows):
+        """Some rows as `(x, y, sample_weight)`, filled up to `rows` rows that weigh nothing."""
+        x = self.examples.take(indices, rows)
+
+        def taken(leaf):
+            if isinstance(leaf, PositionValues):
+                return leaf.padded(indices, rows, x["token_ids"].shape[-1])
+            return fill_rows(leaf[indices], rows)
+
+        y, sample_weight = tree.map_structure(taken, (self.y, self.sample_weight))
+        return x, y, sample_weight
+
+
+class PositionValues:
+    """One value a token, for rows of different lengths.
+
+    Args:
+        rows: list of arrays, each `(length,)`.
+        dtype: str.
+    """
+
+    def __init__(self, rows, dtype):
+        self.rows, self.dtype = rows, dtype
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, where):
+        return PositionValues(self.rows[where], self.dtype)
+
+    def padded(self, indices, rows, length):
+        """Some rows as an array `(rows, length)`, with zeros at the end of each."""
+        array = np.zeros((rows, length), self.dtype)
+        for row, index in enumerate(indices):
+            values = self.rows[index]
+            array[row, : len(values)] = values
+        return array
 
 
 def fill_rows(array, rows):
@@ -118,14 +214,12 @@ def fill_rows(array, rows):
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches `(x, y, sample_weight)` of examples, each of `batch_size` rows.
+    """Batches of examples, each of `batch_size` rows: `(x,)`, or `(x, y, sample_weight)`.
 
     The last batch is filled up with rows that hold padding alone and weigh nothing.
 
     Args:
-        examples: TextExamples or ArrayExamples.
-        y: array or nest of arrays with one row for each example, or None.
-        sample_weight: as `y`, or None for ones.
+        examples: TextExamples, ArrayExamples, Labelled, or what else has their methods.
         batch_size: int.
         order: str. `"shuffled"` anew in each epoch, with examples of like length in a batch;
             `"sorted"` by length within windows; or `"given"`.
@@ -136,11 +230,11 @@ class Batches(keras.utils.PyDataset):
         ValueError: the batch size is no number of rows.
     """
 
-    def __init__(self, examples, y, sample_weight, batch_size, order, seed=None):
+    def __init__(self, examples, batch_size, order, seed=None):
         super().__init__()
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"batch_size must be at least 1; got {batch_size!r}.")
-        self.examples, self.y, self.sample_weight = examples, y, sample_weight
+        self.examples = examples
         self.batch_size, self.order = int(batch_size), order
         if seed is None:
             seed = random.randrange(2**32)
@@ -181,18 +275,7 @@ class Batches(keras.utils.PyDataset):
         return self.indices[batch * self.batch_size : (batch + 1) * self.batch_size]
 
     def __getitem__(self, batch):
-        rows = self.rows(batch)
-        x = self.examples.take(rows, self.batch_size)
-        if self.y is None:
-            return (x,)
-        weights = self.sample_weight
-        if weights is None:
-            weights = tree.map_structure(lambda leaf: np.ones(len(leaf), "float32"), self.y)
-
-        def taken(nest):
-            return tree.map_structure(lambda leaf: fill_rows(leaf[rows], self.batch_size), nest)
-
-        return x, taken(self.y), taken(weights)
+        return self.examples.batch(self.rows(batch), self.batch_size)
 
     def __iter__(self):
         """The batches of one epoch."""

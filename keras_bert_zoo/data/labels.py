@@ -5,6 +5,20 @@ import numpy as np
 from keras_bert_zoo.spelling import did_you_mean
 
 
+def each(function, nest):
+    """A function of each output's array: of those in a dict, else of the one. Lists are arrays."""
+    if isinstance(nest, dict):
+        return {name: function(value) for name, value in nest.items()}
+    return function(nest)
+
+
+def leaves(nest):
+    """The arrays of all outputs, as a list; none for None."""
+    if nest is None:
+        return []
+    return list(nest.values()) if isinstance(nest, dict) else [nest]
+
+
 def label_list(y):
     """Labels as a list or an array, one item an example.
 

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 
 from keras_bert_zoo.data.backend_dataset import is_tf_dataset
-from keras_bert_zoo.data.batching import fill_rows
 
 
 class Stream(keras.utils.PyDataset):
@@ -16,8 +15,9 @@ class Stream(keras.utils.PyDataset):
     Args:
         data: `tf.data.Dataset` or `keras.utils.PyDataset` that yields `x`, `(x, y)` or
             `(x, y, sample_weight)`; `x` a batch of texts, a pair of such, or a dict of id arrays.
-        prepare: callable `(x, y, sample_weight, rows) -> tuple`. `rows` is the largest batch seen
-            so far: shorter ones are to be filled up to it.
+        prepare: callable `(x, y, sample_weight, rows) -> tuple`. `rows` is a callable: given the
+            rows of this batch, it tells those of the largest so far, which it is to be filled up
+            to.
     """
 
     def __init__(self, data, prepare):
@@ -54,10 +54,12 @@ class Stream(keras.utils.PyDataset):
 
     def _prepared(self, element):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(element)
-        x = as_texts(x)
+        return self.prepare(as_texts(x), y, sample_weight, self._most_rows)
+
+    def _most_rows(self, rows):
         with self._lock:
-            self._rows = max(self._rows, count_rows(x))
-        return self.prepare(x, y, sample_weight, self._rows)
+            self._rows = max(self._rows, rows)
+            return self._rows
 
 
 def as_texts(x):
@@ -72,36 +74,11 @@ def as_texts(x):
     elif isinstance(x, tuple):
         single = any(isinstance(part, (str, bytes)) or np.ndim(part) == 0 for part in x)
         x = x if single else tuple(as_texts(part) for part in x)
+    elif isinstance(x, list):
+        single = not x
     else:
         single = isinstance(x, (str, bytes)) or np.ndim(x) == 0
-        x = x if single or isinstance(x, list) else list(np.asarray(x, dtype=object))
+        x = x if single else list(np.asarray(x, dtype=object))
     if single:
         raise ValueError("The dataset yields single examples; batch it first: dataset.batch(32).")
     return x
-
-
-def count_rows(x):
-    """The number of examples in a batch of texts, pairs or arrays."""
-    if isinstance(x, dict):
-        return len(next(iter(x.values())))
-    return len(x[0]) if isinstance(x, tuple) else len(x)
-
-
-def prepare_batch(examples, y, sample_weight, rows):
-    """One batch of a stream as `(x, y, sample_weight)`, filled up to `rows`.
-
-    Args:
-        examples: TextExamples or ArrayExamples.
-        y: nest of arrays, or None.
-        sample_weight: as `y`, or None.
-        rows: int.
-    """
-    x = examples.take(np.arange(len(examples)), rows)
-    if y is None:
-        return (x,)
-    if sample_weight is None:
-        sample_weight = keras.tree.map_structure(lambda leaf: np.ones(len(leaf), "float32"), y)
-    y, sample_weight = keras.tree.map_structure(
-        lambda leaf: fill_rows(leaf, rows), (y, sample_weight)
-    )
-    return x, y, sample_weight

@@ -2,13 +2,12 @@
 
 import functools
 
-import keras
 import numpy as np
-from keras import tree
 
 from keras_bert_zoo.data import streams
 from keras_bert_zoo.data.backend_dataset import as_tf_dataset, for_backend, is_stream, is_tf_dataset
-from keras_bert_zoo.data.batching import ArrayExamples, Batches, TextExamples
+from keras_bert_zoo.data.batching import ArrayExamples, Batches
+from keras_bert_zoo.data.labels import each, leaves
 from keras_bert_zoo.encoder_inputs import check_inputs
 
 DEFAULT_BATCH_SIZE = 32
@@ -34,100 +33,90 @@ class Feed:
             order: str. See `Batches`; not for datasets.
         """
         if not is_stream(x):
-            read = self.read(x, y, sample_weight)
-            return self.batches(*read, batch_size, order, class_weight)
+            return self.batches(
+                self.read(x, y, sample_weight, order, class_weight), batch_size, order
+            )
         _refuse_beside_dataset(y, sample_weight, batch_size)
-        stream = streams.Stream(x, functools.partial(self._prepare, class_weight=class_weight))
+        training = order == "shuffled"
+        prepare = functools.partial(self._prepare, training=training, class_weight=class_weight)
+        stream = streams.Stream(x, prepare)
         return as_tf_dataset(stream) if is_tf_dataset(x) else for_backend(stream)
 
-    def read(self, x, y, sample_weight):
-        """Examples, encoded labels and weights from lists and arrays."""
-        if y is None:
-            raise ValueError("Labels are needed beside the texts: pass (x, y).")
+    def read(self, x, y, sample_weight, order, class_weight=None):
+        """Lists and arrays as what `Batches` takes rows from."""
+        self._check_labels(y)
         examples = self._examples(x)
         if not len(examples):
             raise ValueError("There are no examples.")
-        return examples, *self._labels(y, sample_weight, len(examples))
+        return self._labelled(examples, y, sample_weight, order == "shuffled", class_weight)
 
-    def split(self, x, y, sample_weight, share):
+    def split(self, x, y, sample_weight, share, order, class_weight=None):
         """As `read`, twice: the first examples, and the last `share` of them."""
         if not 0 < share < 1:
             raise ValueError(f"validation_split must lie between 0 and 1; got {share!r}.")
-        examples, y, sample_weight = self.read(x, y, sample_weight)
-        border = int(len(examples) * (1 - share))
-        if border in (0, len(examples)):
-            raise ValueError(
-                f"validation_split={share} leaves one side of {len(examples)} examples empty."
-            )
+        self._check_labels(y)
+        examples = self._examples(x)
+        training = self._labelled(examples, y, sample_weight, order == "shuffled", class_weight)
+        count = examples.count
+        border = int(count * (1 - share))
+        if border in (0, count):
+            raise ValueError(f"validation_split={share} leaves one side of {count} examples empty.")
+        evaluated = self._labelled(examples, y, sample_weight, training=False)
+        row = int(np.searchsorted(examples.owners, border))
+        return training.part(slice(row)), evaluated.part(slice(row, None))
 
-        def part(where):
-            weights = None if sample_weight is None else each(lambda w: w[where], sample_weight)
-            return examples.part(where), each(lambda leaf: leaf[where], y), weights
-
-        return part(slice(border)), part(slice(border, None))
-
-    def batches(self, examples, y, sample_weight, batch_size, order, class_weight=None):
+    def batches(self, examples, batch_size, order):
         """What the backend's trainer takes, from the outcome of `read`."""
-        sample_weight = self._weigh_classes(y, sample_weight, class_weight)
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
-        return for_backend(Batches(examples, y, sample_weight, size, order))
+        return for_backend(Batches(examples, size, order))
 
     def prediction_batches(self, x, batch_size, order):
-        """Pairs of an input dict and the example numbers of its real rows."""
+        """Pairs of examples and their batches: one of a list, one for each batch of a dataset.
+
+        The batches are pairs of an input dict and the numbers of its real rows.
+        """
         if is_stream(x):
             _refuse_beside_dataset(batch_size)
-            start = 0
-            for batch, count in streams.Stream(x, self._prepare_inputs):
-                yield batch, np.arange(start, start + count)
-                start += count
+            for examples, rows in streams.Stream(x, self._prepare_inputs):
+                everything = np.arange(len(examples))
+                yield examples, [(examples.take(everything, rows), everything)]
             return
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
-        batches = Batches(self._examples(x), None, None, size, order)
-        for i, (batch,) in enumerate(batches):
-            yield batch, batches.rows(i)
+        examples = self._examples(x)
+        batches = Batches(examples, size, order)
+        yield examples, ((batch, batches.rows(i)) for i, (batch,) in enumerate(batches))
 
     # === Batches of a caller's dataset ===
 
-    def _prepare(self, x, y, sample_weight, rows, class_weight):
-        if y is None:
+    def _prepare(self, x, y, sample_weight, most_rows, training, class_weight):
+        if y is None and self.model.needs_labels:
             raise ValueError("The dataset yields no labels: it should yield (x, y).")
-        x = self._inputs(x)
-        y, sample_weight = self._labels(each(_as_text, y), sample_weight, streams.count_rows(x))
-        sample_weight = self._weigh_classes(y, sample_weight, class_weight)
-        return streams.prepare_batch(self._packed(x), y, sample_weight, rows)
+        y = None if y is None else each(_as_text, y)
+        examples = self._examples(x)
+        labelled = self._labelled(examples, y, sample_weight, training, class_weight)
+        return labelled.batch(np.arange(len(labelled)), most_rows(len(labelled)))
 
-    def _prepare_inputs(self, x, y, _, rows):
-        x = self._inputs(x)
-        texts = y is not None and not isinstance(y, dict) and np.asarray(y).dtype.kind in "OSU"
-        if texts and isinstance(x, list):
+    def _prepare_inputs(self, x, y, _, most_rows):
+        y_of_texts = isinstance(y, (list, np.ndarray)) or hasattr(y, "__array__")
+        first = y[0] if y_of_texts and len(y) else None
+        if isinstance(first, (str, bytes)) and isinstance(x, list):
             self.model.refuse_texts_as_labels(_as_text(y))
-        batch = streams.prepare_batch(self._packed(x), None, None, rows)
-        return batch[0], streams.count_rows(x)
-
-    def _inputs(self, x):
-        if isinstance(x, dict):
-            return self._arrays(x)
-        self._check_preprocessor()
-        return x
+        examples = self._examples(x)
+        return examples, most_rows(len(examples))
 
     # === Parts ===
 
     def _examples(self, x):
-        return self._packed(self._inputs(x))
-
-    def _packed(self, x):
-        """The examples of checked arrays or of texts."""
         if isinstance(x, dict):
-            return ArrayExamples(x)
-        compiled = keras.backend.backend() == "jax" or self.model.jit_compile
-        segments = self.model.config.num_segments > 1
-        return TextExamples(self.model.preprocessor, x, compiled, segments)
+            return ArrayExamples(self._arrays(x))
+        self._check_preprocessor()
+        return self.model.encode_texts(x)
 
     def _arrays(self, x):
         """Id arrays with every input of the model, checked."""
         names = tuple(self.model.input)
         tensors = {k: v if v is None else np.asarray(v) for k, v in x.items()}
-        arrays = check_inputs(tensors, self.model.config, known=names)
+        arrays = check_inputs(tensors, self.model.config, self.model.input)
         token_ids = arrays["token_ids"]
         arrays.setdefault("segment_ids", np.zeros_like(token_ids))
         arrays.setdefault("padding_mask", np.ones_like(token_ids))
@@ -143,28 +132,23 @@ class Feed:
             raise ValueError(f"padding_mask[{empty[0]}] has no real token.")
         return arrays
 
-    def _labels(self, y, sample_weight, count):
-        y = self.model.encode_labels(y)
-        for leaf in tree.flatten(y):
-            if len(leaf) != count:
-                raise ValueError(f"There are {count} examples but {len(leaf)} labels.")
+    def _labelled(self, examples, y, sample_weight, training, class_weight=None):
+        """The examples with their labels, checked."""
         if sample_weight is not None:
             sample_weight = each(_numbers, sample_weight)
-            for leaf in tree.flatten(sample_weight):
-                if leaf.shape[:1] != (count,):
-                    raise ValueError(
-                        f"There are {count} examples but sample weights of the shape {leaf.shape}."
-                    )
-        return y, sample_weight
-
-    def _weigh_classes(self, y, sample_weight, class_weight):
-        """The sample weights times those of the classes."""
-        if class_weight is None:
-            return sample_weight
-        if not isinstance(class_weight, dict):
+        count = examples.count
+        if class_weight is not None and not isinstance(class_weight, dict):
             raise ValueError(f"class_weight must be a dict; got {type(class_weight).__name__}.")
-        by_class = self.model.class_weights(y, class_weight)  # (N,)
-        return by_class if sample_weight is None else sample_weight.reshape(-1) * by_class
+        for leaf in leaves(sample_weight):
+            if leaf.shape[:1] != (count,):
+                raise ValueError(
+                    f"There are {count} examples but sample weights of the shape {leaf.shape}."
+                )
+        return self.model.encode_targets(examples, y, sample_weight, training, class_weight)
+
+    def _check_labels(self, y):
+        if y is None and self.model.needs_labels:
+            raise ValueError("Labels are needed beside the texts: pass (x, y).")
 
     def _check_preprocessor(self):
         if self.model.preprocessor is None:
@@ -172,13 +156,6 @@ class Feed:
                 f"This {type(self.model).__name__} has no tokenizer, so it takes id arrays only. "
                 "Build it with preprocessor=…, or put vocab.txt into the folder it is loaded from."
             )
-
-
-def each(function, nest):
-    """A function of each output's array: of those in a dict, else of the one. Lists are arrays."""
-    if isinstance(nest, dict):
-        return {name: function(value) for name, value in nest.items()}
-    return function(nest)
 
 
 def _numbers(weights):

@@ -26,6 +26,19 @@ class FilledBatchModel(EncoderModel):
         """A dict of `optimizer`, `loss` and `metrics` or `weighted_metrics`."""
         raise NotImplementedError
 
+    def count_for_loss(self, real, sample_weight):
+        """By how much a batch's loss counts in that of the epoch.
+
+        Args:
+            real: float32, `(B,)`. 1 for each row with a real token, else 0.
+            sample_weight: nest of arrays, or None.
+        """
+        return ops.sum(real)
+
+    def weights_of_metrics(self, real, y, sample_weight):
+        """The weights for metrics that are to take no sample weights; as for `count_for_loss`."""
+        return tree.map_structure(lambda _: real, y)
+
     def compile(
         self, optimizer="auto", loss="auto", *, metrics="auto", weighted_metrics=None, **kwargs
     ):
@@ -49,6 +62,8 @@ class FilledBatchModel(EncoderModel):
             **kwargs,
         )
         defaults = self.default_compile()
+        if _is_auto(loss) and "loss_weights" in defaults:
+            kwargs.setdefault("loss_weights", defaults["loss_weights"])
         loss = defaults["loss"] if _is_auto(loss) else tree.map_structure(_on_logits, loss)
         if _is_auto(metrics):
             metrics = None if weighted_metrics else defaults.get("metrics")
@@ -104,9 +119,9 @@ class FilledBatchModel(EncoderModel):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if isinstance(x, dict):
             real = _real_rows(x)  # (B,)
-            self._loss_tracker.weigh(ops.sum(real))
+            self._loss_tracker.weigh(self.count_for_loss(real, sample_weight))
             if not self._metrics_are_weighted:
-                sample_weight = tree.map_structure(lambda _: real, y)
+                sample_weight = self.weights_of_metrics(real, y, sample_weight)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
 

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from keras import ops, tree
 
-from keras_bert_zoo import pretrained
 from keras_bert_zoo.layers.heads import MaskedLMHead, NextSentenceHead
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.training.optimizers import create_optimizer
@@ -96,31 +95,6 @@ class Pretrainer(Task):
         if not isinstance(y, dict) or set(y) != set(self.head_groups):
             raise ValueError(f"Labels must be a dict of {' and '.join(self.head_groups)}.")
         return tree.map_structure(lambda leaf: np.asarray(leaf, "int32"), y)
-
-    @classmethod
-    def from_preset(cls, source, *, load_weights=True, dtype=None, ignore=(), **overrides):
-        """Both heads on a pre-trained model; those that it lacks are new.
-
-        Args:
-            source, load_weights, dtype, ignore, **overrides: as for `Backbone.from_preset`.
-
-        Returns:
-            Pretrainer. `transfer_report` tells which weights are new.
-        """
-        overrides.setdefault("pooler", True)
-        found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
-        task_config = dict((found.task or {}).get("config") or {})
-        task_config = {"frozen": task_config.get("frozen", "nothing")}
-        return cls._load(
-            found,
-            source,
-            task_config,
-            heads=cls.head_groups,
-            load_weights=load_weights,
-            dtype=dtype,
-            ignore=ignore,
-            overrides=overrides,
-        )
 
 
 def _by_position(sample_weight, y_pred):

@@ -1,6 +1,7 @@
 """What every task is: a backbone, a head and a text part that load and save together."""
 
 import dataclasses
+import inspect
 import logging
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from keras_bert_zoo.preprocessor import Preprocessor
 from keras_bert_zoo.tasks.text_model import TextModel
 from keras_bert_zoo.text import TOKENIZER_FILE, Tokenizer
 from keras_bert_zoo.training.freezing import freeze, frozen_choice
+
+# Arguments of a task's constructor that `from_preset` fills in.
+_NOT_OPTIONS = {"self", "backbone", "preprocessor", "name", "trainable"}
 
 logger = logging.getLogger("keras_bert_zoo")
 
@@ -33,6 +37,10 @@ class Task(TextModel):
 
     # The head's groups in the tables of checkpoints.
     head_groups = ()
+    # Whether an output depends on the backbone's pooler.
+    uses_pooler = True
+    # Longest row where neither the caller nor a saved task says.
+    default_max_length = 512
 
     def __init__(
         self,
@@ -63,7 +71,10 @@ class Task(TextModel):
             for layer, flag in flags:
                 layer.trainable = flag
         if not isinstance(frozen, str) or frozen != "nothing":
-            freeze(backbone, frozen)
+            freeze(backbone, frozen, self._unused)
+        for layer in backbone.layers:
+            if layer.name in self._unused:
+                layer.trainable = False
         self.compile()
 
     # === Text ===
@@ -109,7 +120,11 @@ class Task(TextModel):
     @property
     def frozen(self):
         """What of the backbone is not trained, in the form that `freeze` takes."""
-        return frozen_choice(self.backbone)
+        return frozen_choice(self.backbone, self._unused)
+
+    @property
+    def _unused(self):
+        return () if self.uses_pooler else ("pooler",)
 
     def freeze(self, frozen):
         """Chooses what of the backbone stays as it is in training, and compiles anew.
@@ -121,7 +136,7 @@ class Task(TextModel):
         Raises:
             ValueError: none of these.
         """
-        freeze(self.backbone, frozen)
+        freeze(self.backbone, frozen, self._unused)
         self.compile_again()
 
     # === Config ===
@@ -157,6 +172,56 @@ class Task(TextModel):
     # === In and out ===
 
     @classmethod
+    def from_preset(
+        cls,
+        source,
+        *,
+        load_weights=True,
+        dtype=None,
+        max_length=None,
+        truncation=None,
+        ignore=(),
+        **options,
+    ):
+        """The task on a pre-trained model, with its head where the model has one.
+
+        Args:
+            source, load_weights, dtype, ignore: as for `Backbone.from_preset`.
+            max_length: int or None. Longest row in tokens. None for the saved one, else the task's
+                usual one or the backbone's longest.
+            truncation: str or None. See `Preprocessor`.
+            **options: the task's own arguments, such as `frozen`, and fields of `EncoderConfig`,
+                as for `Backbone.from_preset`. What a saved task says is kept where nothing is
+                given.
+
+        Returns:
+            the task. `transfer_report` tells which weights are new.
+
+        Raises:
+            ValueError, FileNotFoundError, CheckpointError: as for `Backbone.from_preset`.
+        """
+        found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
+        names = set(inspect.signature(cls.__init__).parameters) - _NOT_OPTIONS
+        chosen, heads = {}, cls.head_groups
+        if found.task is not None and found.task["class"] == cls.__name__:
+            chosen = dict(found.task["config"])
+        elif found.foreign is not None:
+            heads = tuple(g for g in cls.head_groups if g in found.foreign.head_groups())
+        chosen.update({k: v for k, v in options.items() if k in names and v is not None})
+        return cls._load(
+            found,
+            source,
+            chosen,
+            heads=heads,
+            load_weights=load_weights,
+            dtype=dtype,
+            ignore=ignore,
+            max_length=max_length,
+            truncation=truncation,
+            overrides={k: v for k, v in options.items() if k not in names},
+        )
+
+    @classmethod
     def _load(
         cls,
         found,
@@ -172,10 +237,15 @@ class Task(TextModel):
     ):
         """The task on an opened model, with the heads that may be taken from it."""
         named = BACKBONES[found.family.name]
-        config = found.config_with(overrides or {})
+        overrides = dict(overrides or {})
+        # A pooler that does nothing is left out, but kept where a task was saved with it.
+        kept = found.task is not None and found.config.pooler
+        overrides.setdefault("pooler", cls.uses_pooler or kept)
+        config = found.config_with(overrides)
         saved = (found.task or {}).get("text_settings") or {}
         if max_length is None:
-            max_length = min(saved.get("max_length", 512), config.max_sequence_length)
+            most = saved.get("max_length", cls.default_max_length)
+            max_length = min(most, config.max_sequence_length)
         truncation = truncation or saved.get("truncation", "longest_first")
         try:
             text = Preprocessor(Tokenizer.from_preset(source), max_length, truncation)
@@ -229,12 +299,21 @@ class Task(TextModel):
         Raises:
             CheckpointError: transformers has no class for this task, or no place for a field.
         """
+        unused = tuple(f"{name}/" for name in self._unused)
+        weights = [weight for weight in self.weights if not weight.path.startswith(unused)]
+        if len(weights) < len(self.weights):
+            logger.warning("The pooler, which no output depends on, is not exported.")
         transformers_export.export_to_transformers(
             directory,
             self.backbone.family,
             self.config,
-            self.weights,
+            weights,
             transformers_export.architecture_of(self.backbone.family, self.head_groups),
             self.transformers_fields(),
-            self.preprocessor and self.preprocessor.tokenizer.save_to_preset,
+            self.write_companions,
         )
+
+    def write_companions(self, folder):
+        """Writes what an export to transformers holds beside configuration and weights."""
+        if self.preprocessor is not None:
+            self.preprocessor.tokenizer.save_to_preset(folder)

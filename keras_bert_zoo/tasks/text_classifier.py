@@ -9,11 +9,13 @@ from keras_bert_zoo.data import labels as label_data
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.tasks.classification_head import (
     PROBLEM_TYPES,
+    checked_classes,
     checked_labels,
-    head_fits,
+    choose_head,
+    label_fields,
     saved_head,
 )
-from keras_bert_zoo.tasks.task import Task, logger
+from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.training.optimizers import create_optimizer
 
 
@@ -70,15 +72,7 @@ class TextClassifier(Task):
         name=None,
         trainable=True,
     ):
-        labels = checked_labels(labels)
-        if num_classes is None:
-            num_classes = 2 if labels is None else len(labels)
-        whole = isinstance(num_classes, (int, np.integer)) and not isinstance(num_classes, bool)
-        if not whole or num_classes < 1:
-            raise ValueError(
-                f"num_classes must be a whole number of at least 1; got {num_classes!r}."
-            )
-        num_classes = int(num_classes)
+        num_classes, labels = checked_classes(num_classes, labels)
         if labels is not None and len(labels) == 1 and not multi_label:
             raise ValueError(
                 "One label can be read in two ways: for yes or no pass multi_label=True, for a "
@@ -86,8 +80,6 @@ class TextClassifier(Task):
             )
         if not isinstance(threshold, (int, float, np.floating)) or not 0 <= threshold <= 1:
             raise ValueError(f"threshold must lie between 0 and 1; got {threshold!r}.")
-        if labels is not None and len(labels) != num_classes:
-            raise ValueError(f"num_classes is {num_classes}, but there are {len(labels)} labels.")
         if not backbone.config.pooler:
             raise ValueError("TextClassifier needs a backbone with pooler=True.")
 
@@ -215,10 +207,8 @@ class TextClassifier(Task):
         }
 
     def transformers_fields(self):
-        names = self.labels or [f"LABEL_{i}" for i in range(self.num_classes)]
         return {
-            "id2label": {str(i): name for i, name in enumerate(names)},
-            "label2id": {name: i for i, name in enumerate(names)},
+            **label_fields(self.labels, self.num_classes),
             "problem_type": PROBLEM_TYPES[self.problem],
             "classifier_dropout": self.dropout,
         }
@@ -264,24 +254,17 @@ class TextClassifier(Task):
             ValueError: as for `Backbone.from_preset`; or the labels are the checkpoint's in
                 another order.
         """
-        overrides.setdefault("pooler", True)
         found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
-        saved = saved_head(found)
-        labels = checked_labels(labels)
-        keep = saved is not None and head_fits(saved, num_classes, labels, multi_label, source)
-        carried = ("dropout", "threshold", "frozen")
-        chosen = {k: v for k, v in (saved or {}).items() if keep or k in carried}
+        saved = saved_head(found, cls.__name__, "text_classifier")
         given = {
             "num_classes": num_classes,
-            "labels": labels,
+            "labels": checked_labels(labels),
             "multi_label": multi_label,
             "dropout": dropout,
             "threshold": threshold,
             "frozen": frozen,
         }
-        chosen.update({name: value for name, value in given.items() if value is not None})
-        if saved is not None and not keep:
-            logger.warning("%s: its classification head does not fit and is left out.", source)
+        chosen, keep = choose_head(saved, given, ("dropout", "threshold", "frozen"), source)
         return cls._load(
             found,
             source,

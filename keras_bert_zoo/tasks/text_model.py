@@ -5,7 +5,9 @@ import numpy as np
 from keras import tree
 
 from keras_bert_zoo.data.backend_dataset import is_stream
-from keras_bert_zoo.tasks.feed import Feed
+from keras_bert_zoo.data.batching import Batches, Labelled, TextExamples
+from keras_bert_zoo.data.labels import leaves
+from keras_bert_zoo.tasks.feed import DEFAULT_BATCH_SIZE, Feed
 from keras_bert_zoo.tasks.filled_batches import FilledBatchModel
 
 
@@ -20,6 +22,33 @@ class TextModel(FilledBatchModel):
     """
 
     preprocessor = None
+    needs_labels = True
+
+    # === What a task may do its own way ===
+
+    def encode_texts(self, x):
+        """What `Batches` takes rows from, of texts in the form that the task takes.
+
+        Raises:
+            ValueError: an item is no text; the message names it.
+        """
+        return self.packed(self.preprocessor.encode(x))
+
+    def packed(self, examples, form=TextExamples, **details):
+        """Packed rows in the lengths that suit the backend.
+
+        Args:
+            examples: list of PackedText.
+            form: TextExamples, or a class of its kind.
+            **details: for that class.
+        """
+        return form(
+            self.preprocessor,
+            examples,
+            compiled=bool(keras.backend.backend() == "jax" or self.jit_compile),
+            segments=self.config.num_segments > 1,
+            **details,
+        )
 
     def encode_labels(self, y):
         """Labels as the arrays that the loss takes, checked.
@@ -29,9 +58,52 @@ class TextModel(FilledBatchModel):
         """
         raise NotImplementedError
 
+    def encode_targets(self, examples, y, sample_weight, training, class_weight=None):
+        """The examples with one label and one weight for each row.
+
+        Args:
+            examples: what `encode_texts` gave, or ArrayExamples.
+            y: labels as the caller passes them.
+            sample_weight: float32 array, dict of such, or None.
+            training: bool. Whether the rows are trained on, else evaluated.
+            class_weight: dict or None.
+
+        Returns:
+            Labelled.
+
+        Raises:
+            ValueError: labels do not fit the task or the examples.
+        """
+        y = self.encode_labels(y)
+        for leaf in leaves(y):
+            if len(leaf) != len(examples):
+                raise ValueError(f"There are {len(examples)} examples but {len(leaf)} labels.")
+        if class_weight is not None:
+            by_class = self.class_weights(y, class_weight)  # (N,)
+            plain = 1 if sample_weight is None else sample_weight.reshape(-1)
+            sample_weight = plain * by_class
+        return Labelled(examples, y, sample_weight)
+
     def class_weights(self, y, class_weight):
         """One weight an example, float32 `(N,)`, from encoded labels and a weight a class."""
         raise ValueError(f"{type(self).__name__} takes no class_weight.")
+
+    def assemble(self, examples, outputs):
+        """The outputs for a caller's examples, from those of the rows.
+
+        Args:
+            examples: what `encode_texts` gave, or ArrayExamples.
+            outputs: list of the model's outputs, one for each row.
+
+        Returns:
+            array, nest of arrays, or list with one item for each example.
+        """
+        if not outputs:
+            return tree.map_structure(
+                lambda spec: np.zeros((0, *(n or 0 for n in spec.shape[1:])), spec.dtype),
+                self.output,
+            )
+        return tree.map_structure(lambda *rows: np.stack(rows), *outputs)
 
     def refuse_texts_as_labels(self, y):
         """Raises where a dataset's second element looks like the second texts of pairs."""
@@ -91,9 +163,11 @@ class TextModel(FilledBatchModel):
                 raise ValueError(
                     "validation_split needs x and y as lists or arrays, and no validation_data."
                 )
-            first, held_back = feed.split(x, y, sample_weight, validation_split)
-            dataset = feed.batches(*first, batch_size, order, class_weight)
-            validation_data = feed.batches(*held_back, validation_size, evaluated)
+            first, held_back = feed.split(
+                x, y, sample_weight, validation_split, order, class_weight
+            )
+            dataset = feed.batches(first, batch_size, order)
+            validation_data = feed.batches(held_back, validation_size, evaluated)
         else:
             dataset = feed.dataset(x, y, sample_weight, batch_size, order, class_weight)
             if validation_data is not None:
@@ -157,8 +231,18 @@ class TextModel(FilledBatchModel):
         Returns:
             numpy array (or nest of such), logits, one row an example.
         """
-        order = "sorted" if steps is None else "given"
-        batches = Feed(self).prediction_batches(x, batch_size, order)
+        parts = [
+            self.assemble(examples, outputs)
+            for examples, outputs in self._run(x, batch_size, verbose, steps, callbacks)
+        ]
+        if not parts:
+            return self.assemble(self.packed([]), [])
+        if isinstance(parts[0], list):
+            return [item for part in parts for item in part]
+        return tree.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
+
+    def _run(self, x, batch_size=None, verbose=0, steps=None, callbacks=None):
+        """Pairs of examples and a list of the model's outputs for their rows; see `predict`."""
         watch = keras.callbacks.CallbackList(
             callbacks,
             add_progbar=bool(verbose),
@@ -168,29 +252,36 @@ class TextModel(FilledBatchModel):
             steps=steps,
         )
         watch.on_predict_begin()
-        outputs, rows = [], []
-        for step, (inputs, indices) in enumerate(batches):
+        order, step = "sorted" if steps is None else "given", 0
+        if steps is not None and not is_stream(x):
+            x = _first_examples(x, steps * (batch_size or DEFAULT_BATCH_SIZE))
+        for examples, batches in Feed(self).prediction_batches(x, batch_size, order):
             if step == steps:
                 break
-            watch.on_predict_batch_begin(step)
-            output = self.predict_on_batch(inputs)
-            real = slice(len(indices))
-            output = tree.map_structure(lambda leaf, real=real: _plain(leaf)[real], output)
-            watch.on_predict_batch_end(step, {"outputs": output})
-            outputs.append(output)
-            rows.append(indices)
+            outputs = [None] * len(examples)
+            for inputs, indices in batches:
+                watch.on_predict_batch_begin(step)
+                output = self._fill_in(outputs, inputs, indices)
+                watch.on_predict_batch_end(step, {"outputs": output})
+                step += 1
+            yield examples, outputs
         watch.on_predict_end()
-        return self._joined(outputs, rows)
 
-    def _joined(self, outputs, rows):
-        """Outputs of batches as one, each row at its example's place."""
-        if not outputs:
-            return tree.map_structure(
-                lambda spec: np.zeros((0, *(n or 0 for n in spec.shape[1:])), spec.dtype),
-                self.output,
-            )
-        order = np.argsort(np.concatenate(rows), kind="stable")
-        return tree.map_structure(lambda *leaves: np.concatenate(leaves)[order], *outputs)
+    def _outputs_of(self, examples, batch_size=None):
+        """The model's outputs for each row of examples that are encoded already."""
+        batches = Batches(examples, batch_size or DEFAULT_BATCH_SIZE, "sorted")
+        outputs = [None] * len(examples)
+        for i, (inputs,) in enumerate(batches):
+            self._fill_in(outputs, inputs, batches.rows(i))
+        return outputs
+
+    def _fill_in(self, outputs, inputs, indices):
+        """Runs a batch, and puts the output of each real row at its number."""
+        real = slice(len(indices))
+        output = tree.map_structure(lambda leaf: _plain(leaf)[real], self.predict_on_batch(inputs))
+        for row, index in enumerate(indices):
+            outputs[index] = tree.map_structure(lambda leaf, row=row: leaf[row], output)
+        return output
 
 
 def _three(validation_data):
@@ -199,6 +290,13 @@ def _three(validation_data):
     if not isinstance(parts, (tuple, list)) or not 1 <= len(parts) <= 3:
         raise ValueError("validation_data must be (x, y), (x, y, weights) or a dataset.")
     return (*parts, None, None)[:3]
+
+
+def _first_examples(x, count):
+    """The first of some texts, pairs or id arrays."""
+    if isinstance(x, dict):
+        return {name: array if array is None else array[:count] for name, array in x.items()}
+    return tuple(part[:count] for part in x) if isinstance(x, tuple) else x[:count]
 
 
 def _plain(output):

@@ -5,11 +5,12 @@ import numpy as np
 _BELOW_BLOCKS = ("embeddings", "embedding_projection")
 
 
-def freeze(backbone, frozen):
+def freeze(backbone, frozen, unused=()):
     """Sets which layers of a backbone stay as they are in training.
 
     Args:
         backbone: Backbone.
+        unused: tuple of str. Layers that no output depends on: never trained.
         frozen: `"nothing"`; `"embeddings"`; an int n, for the embeddings and the lower n blocks;
             `"backbone"`, for all of it; or a list of layer names.
 
@@ -18,15 +19,19 @@ def freeze(backbone, frozen):
     """
     names = _frozen_names(backbone, frozen)
     for layer in backbone.layers:
-        layer.trainable = layer.name not in names
+        layer.trainable = layer.name not in (*names, *unused)
 
 
-def frozen_choice(backbone):
-    """What of a backbone is frozen now, in the form that `freeze` takes."""
-    frozen = [layer.name for layer in backbone.layers if layer.weights and not layer.trainable]
+def frozen_choice(backbone, unused=()):
+    """What of a backbone is frozen now, in the form that `freeze` takes, unused layers apart."""
+
+    def used(names):
+        return [name for name in names if name not in unused]
+
+    frozen = used(layer.name for layer in backbone.layers if layer.weights and not layer.trainable)
     counts = range(1, len(backbone.blocks) + 1)
     for choice in ("nothing", "backbone", "embeddings", *counts):
-        if frozen == _frozen_names(backbone, choice):
+        if frozen == used(_frozen_names(backbone, choice)):
             return choice
     return frozen
 

@@ -7,13 +7,19 @@ import support
 
 import keras_bert_zoo as kbz
 from keras_bert_zoo.data import batching
-from keras_bert_zoo.data.batching import ArrayExamples, Batches, TextExamples, bucket_lengths
+from keras_bert_zoo.data.batching import (
+    ArrayExamples,
+    Batches,
+    Labelled,
+    TextExamples,
+    bucket_lengths,
+)
 
 
 def examples(lengths, max_length=64):
     """Texts of so many words each."""
     preprocessor = kbz.Preprocessor(support.tiny_tokenizer(), max_length=max_length)
-    return TextExamples(preprocessor, ["good " * length for length in lengths])
+    return TextExamples(preprocessor, preprocessor.encode(["good " * n for n in lengths]))
 
 
 def arrays(lengths, width=12):
@@ -33,13 +39,14 @@ def test_at_most_six_buckets_that_end_with_the_longest(max_length):
 
 @pytest.mark.parametrize("words, width", [(0, 8), (6, 8), (7, 16), (30, 32), (31, 48), (99, 64)])
 def test_rows_are_padded_to_the_bucket_of_the_longest(words, width):
-    x, _, _ = Batches(examples([1, words]), np.zeros(2), None, 2, "given")[0]
+    x, _, _ = Batches(Labelled(examples([1, words]), np.zeros(2)), 2, "given")[0]
     assert x["token_ids"].shape == (2, width)
 
 
 @pytest.mark.parametrize("made", [examples, arrays])
 def test_the_last_batch_is_filled_up_with_rows_that_weigh_nothing(made):
-    batches = Batches(made([2, 3, 4, 5, 6]), np.arange(5), np.arange(5.0) + 1, 3, "given")
+    labelled = Labelled(made([2, 3, 4, 5, 6]), np.arange(5), np.arange(5.0) + 1)
+    batches = Batches(labelled, 3, "given")
     assert len(batches) == 2
     x, y, weights = batches[1]
     assert y.tolist() == [3, 4, 0]
@@ -49,13 +56,13 @@ def test_the_last_batch_is_filled_up_with_rows_that_weigh_nothing(made):
 
 def test_each_example_is_given_once():
     for order in ("shuffled", "sorted", "given"):
-        batches = Batches(examples(range(1, 12)), np.arange(11), None, 4, order)
+        batches = Batches(Labelled(examples(range(1, 12)), np.arange(11)), 4, order)
         seen = [y[w > 0] for _, y, w in batches]
         assert sorted(np.concatenate(seen)) == list(range(11)), order
 
 
 def test_given_order_is_kept():
-    batches = Batches(examples([9, 1, 5]), np.arange(3), None, 2, "given")
+    batches = Batches(examples([9, 1, 5]), 2, "given")
     assert batches.rows(0).tolist() == [0, 1]
     batches.on_epoch_end()
     assert batches.rows(1).tolist() == [2]
@@ -63,13 +70,13 @@ def test_given_order_is_kept():
 
 def test_sorting_stays_within_windows(monkeypatch):
     monkeypatch.setattr(batching, "SORTING_WINDOW", 2)
-    batches = Batches(examples([9, 8, 1, 2, 7, 3, 5, 4, 6]), None, None, 2, "sorted")
+    batches = Batches(examples([9, 8, 1, 2, 7, 3, 5, 4, 6]), 2, "sorted")
     assert batches.indices.tolist() == [2, 3, 1, 0, 5, 7, 6, 4, 8]
 
 
 def test_shuffling_differs_between_epochs_and_follows_the_seed():
     def epochs():
-        batches = Batches(examples([3] * 20), None, None, 4, "shuffled")
+        batches = Batches(examples([3] * 20), 4, "shuffled")
         first = batches.indices.tolist()
         batches.on_epoch_end()
         return first, batches.indices.tolist()
@@ -97,4 +104,4 @@ def test_a_part_is_the_same_as_its_own_examples(made):
 @pytest.mark.parametrize("size", [0, -1, 2.5, "8"])
 def test_a_batch_size_that_is_none(size):
     with pytest.raises(ValueError, match="batch_size must be at least 1; got"):
-        Batches(examples([3]), None, None, size, "given")
+        Batches(examples([3]), size, "given")
