@@ -10,18 +10,23 @@ Dimension letters, here and in every shape comment of this package:
 """
 
 from keras_bert_zoo.layers.attention import AttentionMap, AttentionMask, SelfAttention
+from keras_bert_zoo.layers.crf import LinearChainCRF
 from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
 from keras_bert_zoo.layers.encoder_block import EncoderBlock
 from keras_bert_zoo.layers.heads import MaskedLMHead, NextSentenceHead
-from keras_bert_zoo.layers.pooling import Pooler
+from keras_bert_zoo.layers.pooling import LayerMix, Pooler, TextPooling, UnitLength
 
 __all__ = [
     "AttentionMap",
     "AttentionMask",
     "EncoderBlock",
     "EncoderEmbeddings",
+    "LayerMix",
+    "LinearChainCRF",
     "MaskedLMHead",
     "NextSentenceHead",
     "Pooler",
     "SelfAttention",
+    "TextPooling",
+    "UnitLength",
 ]

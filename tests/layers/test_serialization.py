@@ -36,6 +36,10 @@ def masked_lm():
     )  # fmt: skip
 
 
+def field():
+    return layers.LinearChainCRF([1, 0, 1] * 2 + [1, 1], np.eye(8), np.ones(8))
+
+
 ALONE = {
     "EncoderEmbeddings": (embeddings, IDS),
     "SelfAttention": (attention, "hidden"),
@@ -44,8 +48,13 @@ ALONE = {
     "AttentionMap": (lambda: layers.AttentionMap(attention()), "hidden"),
     "Pooler": (lambda: layers.Pooler(0.1), "hidden"),
     "MaskedLMHead": (masked_lm, "hidden"),
+    "LinearChainCRF": (field, "hidden"),
+    "UnitLength": (layers.UnitLength, "pooled"),
     "NextSentenceHead": (lambda: layers.NextSentenceHead(0.1), "pooled"),
 }
+
+# What takes several inputs has tests of its own: test_pooling.py.
+OF_SEVERAL = {"LayerMix", "TextPooling"}
 
 
 def inputs_of(kind):
@@ -61,7 +70,7 @@ def numpy(tensor):
 
 
 def test_every_public_layer_is_here():
-    assert set(ALONE) == set(layers.__all__)
+    assert set(ALONE) | OF_SEVERAL == set(layers.__all__)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
