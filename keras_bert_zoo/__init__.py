@@ -8,6 +8,7 @@ from keras_bert_zoo.preprocessor import Preprocessor
 from keras_bert_zoo.presets import list_presets, preset_info
 from keras_bert_zoo.tasks.pretrainer import Pretrainer
 from keras_bert_zoo.tasks.text_classifier import TextClassifier
+from keras_bert_zoo.tasks.token_classifier import TokenClassifier
 from keras_bert_zoo.text import Tokenizer
 from keras_bert_zoo.training.optimizers import AdamW, create_optimizer
 
@@ -22,6 +23,7 @@ __all__ = [
     "Preprocessor",
     "Pretrainer",
     "TextClassifier",
+    "TokenClassifier",
     "Tokenizer",
     "TransferReport",
     "create_optimizer",

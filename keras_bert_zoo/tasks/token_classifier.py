@@ -1,0 +1,365 @@
+"""A label for each word: named entities, parts of speech, word segmentation."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_bert_zoo import pretrained
+from keras_bert_zoo.data import tagging, tags
+from keras_bert_zoo.data.batching import ArrayExamples, Labelled, PositionValues
+from keras_bert_zoo.data.label_schemes import allowed, scheme_of
+from keras_bert_zoo.data.labels import class_number, label_list
+from keras_bert_zoo.data.words import in_windows, words_of_lists, words_of_texts
+from keras_bert_zoo.layers.activations import initializer
+from keras_bert_zoo.layers.crf import LinearChainCRF
+from keras_bert_zoo.tasks.classification_head import (
+    checked_classes,
+    checked_labels,
+    choose_head,
+    label_fields,
+    saved_head,
+)
+from keras_bert_zoo.tasks.feed import DEFAULT_BATCH_SIZE
+from keras_bert_zoo.tasks.task import Task
+from keras_bert_zoo.tokenizers.texts import check_texts
+from keras_bert_zoo.training.optimizers import create_optimizer
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class TokenClassifier(Task):
+    """Labels words, by the hidden state of each word's first piece.
+
+    It takes lists of words, or texts, which are split into words as BERT splits them. Sentences
+    that are too long for one row are run in overlapping windows; each word counts in the one that
+    has the most context around it.
+
+    Args:
+        backbone: Backbone. Its pooler, if it has one, is left alone.
+        num_classes: int. Classes, C. Defaults to the number of labels, else 2.
+        labels: list of str or None. The names of the classes, in order: BIO (`B-PER`), BIOES, or
+            plain names.
+        crf: bool. Whether a conditional random field scores whole label sequences, in which only
+            those that the labels' scheme allows have a chance. Its likelihood is the loss then,
+            and Keras metrics see the logits it starts from: to watch the labels that `tag` gives
+            use `metrics.callback.PredictionMetrics`.
+        preprocessor: Preprocessor or None. Without one the model takes id arrays only.
+        dropout: float or None. Dropout before the last layer; None for the encoder's rate.
+        stride: int or None. Most pieces that a window shares with the one before it. None for a
+            quarter of `max_length`.
+        frozen: what of the backbone is not trained; see `freeze`.
+        name, trainable: as for Keras.
+
+    Call arguments:
+        inputs: dict, as for `Backbone`.
+
+    Returns:
+        float, `(B, L, C)`. Logits.
+
+    Raises:
+        ValueError: the arguments do not fit together.
+
+    Source: Devlin et al. 2018, §5.3; with `crf`, Lample et al. 2016.
+
+    >>> import keras_bert_zoo as kbz
+    >>> backbone = kbz.BertBackbone(
+    ...     vocabulary_size=8, num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=16
+    ... )
+    >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "ada", "saw", "rome"]
+    >>> preprocessor = kbz.Preprocessor(kbz.Tokenizer.from_vocabulary(tokens), max_length=16)
+    >>> tagger = kbz.TokenClassifier(
+    ...     backbone, labels=["O", "B-PER", "B-LOC"], preprocessor=preprocessor
+    ... )
+    >>> history = tagger.fit(
+    ...     [["Ada", "saw", "Rome"], ["Rome"]], [["B-PER", "O", "B-LOC"], ["B-LOC"]], verbose=0
+    ... )
+    >>> [logits.shape for logits in tagger.predict([["Ada", "saw", "Rome"], ["Rome"]])]
+    [(3, 3), (1, 3)]
+    """
+
+    head_groups = ("token_classifier",)
+    uses_pooler = False
+
+    def __init__(
+        self,
+        backbone,
+        num_classes=None,
+        labels=None,
+        crf=False,
+        preprocessor=None,
+        dropout=None,
+        stride=None,
+        frozen="nothing",
+        name=None,
+        trainable=True,
+    ):
+        num_classes, labels = checked_classes(num_classes, labels)
+        if stride is not None and (not isinstance(stride, (int, np.integer)) or stride < 0):
+            raise ValueError(f"stride must be a number of tokens, at least 0; got {stride!r}.")
+
+        # === Layers ===
+        config = backbone.config
+        rate = config.dropout if dropout is None else dropout
+        head_dropout = keras.layers.Dropout(rate, dtype=backbone.dtype_policy, name="head_dropout")
+        head = keras.layers.Dense(
+            num_classes,
+            kernel_initializer=initializer(config.initializer_range),
+            dtype=backbone.dtype_policy,
+            name="token_classifier",
+        )
+        rules = allowed(labels or [str(i) for i in range(num_classes)])
+
+        # === Functional model ===
+        sequence = backbone(backbone.input)["sequence_output"]  # (B, L, D)
+        logits = head(head_dropout(sequence))  # (B, L, C)
+        field = LinearChainCRF(*rules, name="crf") if crf else None
+        if crf:
+            logits = field(logits)
+
+        # === Task ===
+        self.num_classes = num_classes
+        self.labels = labels
+        self.dropout = dropout
+        self.stride = stride
+        self.has_crf = bool(crf)
+        super().__init__(
+            backbone,
+            outputs=logits,
+            preprocessor=preprocessor,
+            frozen=frozen,
+            name=name,
+            trainable=trainable,
+        )
+        self.crf = field
+
+    # === Training ===
+
+    def default_compile(self):
+        return {
+            "optimizer": create_optimizer(5e-5),
+            # The mean over labelled words.
+            "loss": keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, reduction="mean_with_sample_weight"
+            ),
+            "metrics": []
+            if self.has_crf
+            else [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        }
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        if not self.has_crf:
+            return super().compute_loss(x, y, y_pred, sample_weight, training=training)
+        likelihood = self.crf.log_likelihood(y_pred, y, sample_weight)  # (B,)
+        weight = ops.max(sample_weight, axis=-1)  # one for all words of a sentence
+        total = ops.maximum(ops.sum(sample_weight), keras.config.epsilon())
+        losses = [-ops.sum(likelihood * weight) / total, *self.losses]
+        return sum(losses)
+
+    def count_for_loss(self, real, sample_weight):
+        return ops.sum(sample_weight)
+
+    def weights_of_metrics(self, real, y, sample_weight):
+        return ops.cast(sample_weight > 0, "float32")
+
+    # === Words to rows, and back ===
+
+    def encode_texts(self, x):
+        tokenizer = self.preprocessor.tokenizer
+        if isinstance(x, tuple):
+            raise ValueError("TokenClassifier takes sentences, not pairs: pass one list.")
+        first = next(iter(x), None) if hasattr(x, "__iter__") else None
+        if isinstance(x, (str, bytes)) or isinstance(first, (str, bytes, np.str_)):
+            texts = check_texts([x] if isinstance(x, (str, bytes)) else x)
+            found = words_of_texts(tokenizer, texts)
+        else:
+            texts, found = None, words_of_lists(tokenizer, x)
+        max_length, special = self.preprocessor.max_length, tokenizer.special_ids
+        stride = max_length // 4 if self.stride is None else self.stride
+        sentences = in_windows(found, texts, max_length, stride, special["cls"], special["sep"])
+        return self.packed(
+            sentences.rows, owners=sentences.owners, count=len(sentences), source=sentences
+        )
+
+    def encode_targets(self, examples, y, sample_weight, training, class_weight=None):
+        if isinstance(examples, ArrayExamples):
+            shape = examples.arrays["token_ids"].shape
+            classes, weights = tags.from_array(y, shape, self.num_classes)
+        else:
+            sentences = examples.source
+            numbers = tags.encode_tags(label_list(y), sentences, self.labels, self.num_classes)
+            classes, weights = tags.in_rows(numbers, sentences)
+        if class_weight is not None:
+            by_class = self._by_class(class_weight)
+            weights = [w * by_class[c] for c, w in zip(classes, weights, strict=True)]
+        if sample_weight is not None:
+            by_example = sample_weight.reshape(len(sample_weight), -1)
+            if by_example.shape[1] != 1:
+                raise ValueError(
+                    "TokenClassifier takes one sample weight a sentence; got the shape "
+                    f"{sample_weight.shape}."
+                )
+            owners = examples.owners
+            weights = [w * by_example[owner, 0] for owner, w in zip(owners, weights, strict=True)]
+        return Labelled(
+            examples, PositionValues(classes, "int32"), PositionValues(weights, "float32")
+        )
+
+    def _by_class(self, class_weight):
+        if self.has_crf:
+            raise ValueError("class_weight does not go with crf=True, which scores sequences.")
+        weights = np.ones(self.num_classes, "float32")
+        for label, weight in class_weight.items():
+            weights[class_number(label, self.labels, self.num_classes, "class_weight")] = weight
+        return weights
+
+    def assemble(self, examples, outputs):
+        if isinstance(examples, ArrayExamples):
+            return super().assemble(examples, outputs)
+        empty = np.zeros((0, self.num_classes), "float32")
+        return [
+            np.stack([pieces[0] for pieces in sentence]) if sentence else empty
+            for sentence in tagging.pieces_of_words(examples.source, outputs)
+        ]
+
+    # === Prediction ===
+
+    def tag(self, texts=None, words=None, aggregation="first", batch_size=None):
+        """Labels for words, or labelled spans of texts.
+
+        Args:
+            texts: list of str, or None.
+            words: list of lists of str, instead of texts.
+            aggregation: str. How pieces of texts become spans: `"none"` gives each piece by
+                itself; `"simple"` joins pieces by their own labels, so that a span may end within
+                a word; `"first"`, `"average"` and `"max"` give each word one label (by its first
+                piece; by the mean probabilities of its pieces; by the piece that is surest) and
+                join words.
+            batch_size: int. Defaults to 32.
+
+        Returns:
+            For words, a list with a list of labels for each sentence. For texts, a list with a list
+            of spans for each: dicts of `text`, `label`, `score` (the mean probability), `start`
+            and `end`, in characters. Spans join by the labels' scheme; words with plain labels
+            are spans by themselves. Labels without names are numbers.
+
+        Raises:
+            ValueError: both or neither of texts and words, or an unknown aggregation.
+        """
+        if (texts is None) == (words is None):
+            raise ValueError("tag takes either texts, or words=…; pass one of them.")
+        if aggregation not in tagging.AGGREGATIONS:
+            known = ", ".join(tagging.AGGREGATIONS)
+            raise ValueError(f"aggregation must be one of {known}; got {aggregation!r}.")
+        if self.has_crf and aggregation in ("none", "simple"):
+            raise ValueError(f'aggregation="{aggregation}" labels pieces; a CRF labels words.')
+        if words is not None:
+            found = self._decoded(self.predict(words, batch_size=batch_size))
+            return [[self._names[number] for number in sentence] for sentence in found]
+        texts = [texts] if isinstance(texts, str) else check_texts(texts)
+        naming = "plain" if self.labels is None else scheme_of(self.labels)
+        ((examples, outputs),) = self._run(texts, batch_size)
+        sentences = examples.source
+        units = tagging.units(sentences, tagging.pieces_of_words(sentences, outputs), aggregation)
+        labels = self._decoded([logits for _, logits in units])
+        if aggregation == "none":
+            naming = "plain"
+        return tagging.labelled_spans(sentences.texts, units, labels, self._names, naming)
+
+    def _decoded(self, logits):
+        """The class numbers of each sentence, from its logits `(words, C)`."""
+        if not self.has_crf:
+            return [sentence.argmax(axis=-1) for sentence in logits]
+        numbers = []
+        for start in range(0, len(logits), DEFAULT_BATCH_SIZE):
+            part = logits[start : start + DEFAULT_BATCH_SIZE]
+            length = 8
+            while length < max(len(sentence) for sentence in part):
+                length *= 2  # few shapes, for the sake of compiled backends
+            batch = np.zeros((DEFAULT_BATCH_SIZE, length, self.num_classes), "float32")
+            mask = np.zeros((DEFAULT_BATCH_SIZE, length), "int32")
+            for i, sentence in enumerate(part):
+                batch[i, : len(sentence)], mask[i, : len(sentence)] = sentence, 1
+            best = ops.convert_to_numpy(self.crf.decode(batch, mask))
+            numbers += [best[i, : len(sentence)] for i, sentence in enumerate(part)]
+        return numbers
+
+    @property
+    def _names(self):
+        return self.labels or tuple(range(self.num_classes))
+
+    # === In and out ===
+
+    def task_config(self):
+        return {
+            **super().task_config(),
+            "num_classes": self.num_classes,
+            "labels": None if self.labels is None else list(self.labels),
+            "crf": self.has_crf,
+            "dropout": self.dropout,
+            "stride": self.stride,
+        }
+
+    def transformers_fields(self):
+        return {
+            **label_fields(self.labels, self.num_classes),
+            "classifier_dropout": self.dropout,
+        }
+
+    @classmethod
+    def from_preset(
+        cls,
+        source,
+        num_classes=None,
+        labels=None,
+        crf=None,
+        *,
+        load_weights=True,
+        dtype=None,
+        max_length=None,
+        ignore=(),
+        dropout=None,
+        stride=None,
+        frozen=None,
+        **overrides,
+    ):
+        """A tagger on a pre-trained model, with its head where it has a fitting one.
+
+        Args:
+            source: as for `Backbone.from_preset`.
+            num_classes: int or None. None for the checkpoint's own count, else the number of
+                labels, else 2. Another count than the checkpoint's means a new head.
+            labels: list of str or None. Other names than the checkpoint's mean a new head.
+            crf: bool or None. None for the checkpoint's own kind, else False.
+            load_weights, dtype, ignore, **overrides: as for `Backbone.from_preset`.
+            max_length: int or None. Longest row in tokens. None for the saved one, else 512 or
+                the backbone's longest.
+            dropout, stride, frozen: as for the class; None for the saved ones, else its defaults.
+
+        Returns:
+            TokenClassifier. `transfer_report` tells which weights are new.
+
+        Raises:
+            ValueError: as for `Backbone.from_preset`; or the labels are the checkpoint's in
+                another order.
+        """
+        found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
+        saved = saved_head(found, cls.__name__, "token_classifier")
+        given = {
+            "num_classes": num_classes,
+            "labels": checked_labels(labels),
+            "crf": crf,
+            "dropout": dropout,
+            "stride": stride,
+            "frozen": frozen,
+        }
+        chosen, keep = choose_head(saved, given, ("dropout", "stride", "frozen"), source)
+        return cls._load(
+            found,
+            source,
+            chosen,
+            heads=cls.head_groups if keep else (),
+            load_weights=load_weights,
+            dtype=dtype,
+            ignore=ignore,
+            max_length=max_length,
+            overrides=overrides,
+        )
