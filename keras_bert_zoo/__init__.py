@@ -7,6 +7,7 @@ from keras_bert_zoo.config import EncoderConfig
 from keras_bert_zoo.preprocessor import Preprocessor
 from keras_bert_zoo.presets import list_presets, preset_info
 from keras_bert_zoo.tasks.pretrainer import Pretrainer
+from keras_bert_zoo.tasks.question_answerer import QuestionAnswerer
 from keras_bert_zoo.tasks.text_classifier import TextClassifier
 from keras_bert_zoo.tasks.token_classifier import TokenClassifier
 from keras_bert_zoo.text import Tokenizer
@@ -22,6 +23,7 @@ __all__ = [
     "EncoderConfig",
     "Preprocessor",
     "Pretrainer",
+    "QuestionAnswerer",
     "TextClassifier",
     "TokenClassifier",
     "Tokenizer",

@@ -1,0 +1,322 @@
+"""Answers as spans of a given context."""
+
+import logging
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_bert_zoo.data.batching import ArrayExamples, Labelled
+from keras_bert_zoo.data.best_spans import best_spans, no_answer_score
+from keras_bert_zoo.data.contexts import align, in_windows, read_answer, span_labels
+from keras_bert_zoo.data.labels import label_list
+from keras_bert_zoo.layers.activations import initializer
+from keras_bert_zoo.metrics.squad import best_no_answer_threshold
+from keras_bert_zoo.tasks.task import Task
+from keras_bert_zoo.tokenizers.texts import split_pairs
+from keras_bert_zoo.training.optimizers import create_optimizer
+
+logger = logging.getLogger("keras_bert_zoo")
+
+# How many spans an answer's probability is taken among (Google's `n_best_size`).
+CANDIDATES = 20
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class QuestionAnswerer(Task):
+    """Finds the answer to a question in a context, or that there is none.
+
+    Contexts that are too long for one row are run in overlapping windows.
+
+    Args:
+        backbone: Backbone. Its pooler, if it has one, is left alone.
+        no_answer: bool. Whether a context may hold no answer (SQuAD 2.0).
+        threshold: float. With `no_answer`, by how much the score of no answer must exceed that of
+            the best span; `tune_threshold` sets it.
+        stride: int. Tokens that neighbouring windows share.
+        preprocessor: Preprocessor or None. Without one the model takes id arrays only.
+        frozen: what of the backbone is not trained; see `freeze`.
+        name, trainable: as for Keras.
+
+    Call arguments:
+        inputs: dict, as for `Backbone`.
+
+    Returns:
+        dict of `start` and `end`, each float, `(B, L)`. Logits of the answer's first and last
+        token.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Source: Devlin et al. 2018, §4.2 and §4.3; Google's `run_squad.py`.
+
+    >>> import keras_bert_zoo as kbz
+    >>> backbone = kbz.BertBackbone(
+    ...     vocabulary_size=9, num_layers=1, num_heads=2, hidden_dim=8, intermediate_dim=16
+    ... )
+    >>> tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "who", "saw", "ada", "rome"]
+    >>> preprocessor = kbz.Preprocessor(kbz.Tokenizer.from_vocabulary(tokens), max_length=32)
+    >>> reader = kbz.QuestionAnswerer(backbone, preprocessor=preprocessor)
+    >>> history = reader.fit((["Who saw Rome"], ["Ada saw Rome"]), ["Ada"], verbose=0)
+    >>> sorted(reader.answer("Who saw Rome", "Ada saw Rome"))
+    ['answer', 'end', 'score', 'start']
+    """
+
+    head_groups = ("question_answerer",)
+    uses_pooler = False
+    default_max_length = 384
+
+    def __init__(
+        self,
+        backbone,
+        no_answer=False,
+        threshold=0.0,
+        stride=128,
+        preprocessor=None,
+        frozen="nothing",
+        name=None,
+        trainable=True,
+    ):
+        if not isinstance(stride, (int, np.integer)) or isinstance(stride, bool) or stride < 0:
+            raise ValueError(f"stride must be a number of tokens, at least 0; got {stride!r}.")
+        if not isinstance(threshold, (int, float, np.floating)) or not np.isfinite(threshold):
+            raise ValueError(f"threshold must be a finite number; got {threshold!r}.")
+
+        # === Layers ===
+        config = backbone.config
+        head = keras.layers.Dense(
+            2,
+            kernel_initializer=initializer(config.initializer_range),
+            dtype=backbone.dtype_policy,
+            name="question_answerer",
+        )
+
+        # === Functional model ===
+        logits = head(backbone(backbone.input)["sequence_output"])  # (B, L, 2)
+
+        # === Task ===
+        self.no_answer = bool(no_answer)
+        self.threshold = float(threshold)
+        self.stride = int(stride)
+        self.alignment_report = None
+        super().__init__(
+            backbone,
+            outputs={"start": logits[:, :, 0], "end": logits[:, :, 1]},
+            preprocessor=preprocessor,
+            frozen=frozen,
+            name=name,
+            trainable=trainable,
+        )
+
+    # === Training ===
+
+    def default_compile(self):
+        return {
+            "optimizer": create_optimizer(5e-5),
+            "loss": {
+                name: keras.losses.SparseCategoricalCrossentropy(
+                    from_logits=True, reduction="mean_with_sample_weight"
+                )
+                for name in ("start", "end")
+            },
+            "loss_weights": {"start": 0.5, "end": 0.5},
+            "metrics": {
+                name: [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+                for name in ("start", "end")
+            },
+        }
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        y_pred = _of_real_tokens(x, y_pred)
+        return super().compute_loss(x, y, y_pred, sample_weight, training=training)
+
+    def count_for_loss(self, real, sample_weight):
+        return ops.sum(sample_weight["start"])
+
+    def weights_of_metrics(self, real, y, sample_weight):
+        return sample_weight
+
+    def encode_texts(self, x):
+        if not isinstance(x, tuple):
+            raise ValueError(
+                "QuestionAnswerer takes a tuple of two lists: (questions, contexts); got "
+                f"{type(x).__name__}."
+            )
+        questions, contexts = split_pairs(x)
+        preprocessor = self.preprocessor
+        found = in_windows(
+            preprocessor.tokenizer, questions, contexts, preprocessor.max_length, self.stride
+        )
+        return self.packed(found.rows, owners=found.owners, count=len(found), source=found)
+
+    def encode_targets(self, examples, y, sample_weight, training, class_weight=None):
+        if class_weight is not None:
+            raise ValueError("QuestionAnswerer takes no class_weight.")
+        weights = np.ones(examples.count, "float32")
+        if sample_weight is not None:
+            weights = sample_weight.reshape(-1) * weights
+        if isinstance(examples, ArrayExamples):
+            labels = _positions(y, examples.arrays["token_ids"].shape)
+        else:
+            start, end, aligned = self._align(label_list(y), examples.source)
+            labels = {"start": start, "end": end}
+            weights = weights * aligned
+            if not training:  # each example counts once, whatever its windows
+                weights = weights / np.bincount(examples.owners, minlength=examples.count)
+        by_row = weights[examples.owners].astype("float32")
+        return Labelled(examples, labels, {"start": by_row, "end": by_row})
+
+    def _align(self, y, contexts):
+        """Labels for each row, and for each example whether its answer can be used."""
+        if len(y) != len(contexts):
+            raise ValueError(f"There are {len(contexts)} examples but {len(y)} labels.")
+        answers = [read_answer(answer, f"y[{i}]") for i, answer in enumerate(y)]
+        lacking = [i for i, answer in enumerate(answers) if answer is None]
+        if lacking and not self.no_answer:
+            raise ValueError(
+                f"y[{lacking[0]}] has no answer. Make the model with no_answer=True to learn that "
+                "a context may hold none."
+            )
+        spans, self.alignment_report = align(answers, contexts)
+        if self.alignment_report.misaligned or self.alignment_report.widened:
+            logger.warning("%s", self.alignment_report)
+        return *span_labels(spans, contexts), (spans[:, 0] != -2).astype("float32")
+
+    # === Prediction ===
+
+    def assemble(self, examples, outputs):
+        if isinstance(examples, ArrayExamples):
+            return super().assemble(examples, outputs)
+        contexts, found = examples.source, []
+        for example in range(len(contexts) if contexts else 0):
+            logits = np.zeros((len(contexts.offsets[example]), 2), "float32")
+            for token, row in enumerate(contexts.homes[example]):
+                window = contexts.windows[row]
+                place = token - window.first + window.position
+                logits[token] = outputs[row]["start"][place], outputs[row]["end"][place]
+            found.append(logits)
+        return found
+
+    def answer(self, question, context, top_k=1, max_answer_length=30, batch_size=None):
+        """Answers to one question or to many.
+
+        Args:
+            question, context: two texts, or two lists of texts.
+            top_k: int. With more than 1, the best answers of each, as a list.
+            max_answer_length: int. Longest answer, in tokens.
+            batch_size: int. Defaults to 32.
+
+        Returns:
+            dict of `answer`, `start`, `end` (characters: `answer == context[start:end]`) and
+            `score`, its probability among the likeliest answers; where there is none, the answer
+            is "" with 0 and 0. For lists, a list of these.
+
+        Raises:
+            ValueError: an item is no text, a context is empty, or a question too long.
+        """
+        single = isinstance(question, str) and isinstance(context, str)
+        x = ([question], [context]) if single else (question, context)
+        answers = [ranked[:top_k] for ranked, _ in self._ranked(x, max_answer_length, batch_size)]
+        if top_k == 1:
+            answers = [best for (best,) in answers]
+        return answers[0] if single else answers
+
+    def _ranked(self, x, max_answer_length=30, batch_size=None):
+        """For each example the answers, the best first, and how much better none would be."""
+        if max_answer_length < 1:
+            raise ValueError(f"max_answer_length must be at least 1; got {max_answer_length!r}.")
+        found = []
+        for examples, outputs in self._run(x, batch_size):
+            contexts = examples.source
+            logits = [(output["start"], output["end"]) for output in outputs]
+            for example in range(len(contexts)):
+                spans = best_spans(contexts, example, logits, max_answer_length, CANDIDATES)
+                none = no_answer_score(contexts, example, logits)
+                found.append((self._answers(contexts, example, spans, none), none - spans[0].score))
+        return found
+
+    def _answers(self, contexts, example, spans, none):
+        text, offsets = contexts.texts[example], contexts.offsets[example]
+        places = [(offsets[span.first, 0], offsets[span.last, 1]) for span in spans]
+        scores = [span.score for span in spans]
+        if self.no_answer:
+            places, scores = [*places, (0, 0)], [*scores, none]
+        chances = np.exp(np.array(scores) - max(scores))
+        chances = chances / chances.sum()
+        answers = [
+            {"answer": text[start:end], "start": int(start), "end": int(end), "score": float(p)}
+            for (start, end), p in zip(places, chances, strict=True)
+        ]
+        if not self.no_answer:
+            return answers
+        nothing = answers.pop()
+        if none - spans[0].score > self.threshold:
+            return [nothing, *answers]
+        better = sum(span.score >= none for span in spans[1:])
+        return [answers[0], *answers[1 : 1 + better], nothing, *answers[1 + better :]]
+
+    def tune_threshold(self, x, y, batch_size=None):
+        """Sets `threshold` to what gives the best F1 on a development set.
+
+        Args:
+            x: tuple of two lists, questions and contexts.
+            y: list of answers; for each a text or a list of texts that all count, None for none.
+            batch_size: int. Defaults to 32.
+
+        Returns:
+            dict of `exact` and `f1` in percent, and `threshold`.
+
+        Raises:
+            ValueError: the model was made without `no_answer`.
+        """
+        if not self.no_answer:
+            raise ValueError("tune_threshold needs a model that was made with no_answer=True.")
+        ranked = self._ranked(x, batch_size=batch_size)
+        texts = [next((a["answer"] for a in answers if a["answer"]), "") for answers, _ in ranked]
+        margins = [margin for _, margin in ranked]
+        best = best_no_answer_threshold(texts, _texts_of(y), margins)
+        self.threshold = float(best["best_f1_thresh"])
+        return {"exact": best["best_exact"], "f1": best["best_f1"], "threshold": self.threshold}
+
+    # === In and out ===
+
+    def task_config(self):
+        return {
+            **super().task_config(),
+            "no_answer": self.no_answer,
+            "threshold": self.threshold,
+            "stride": self.stride,
+        }
+
+
+def _of_real_tokens(x, y_pred):
+    """Logits that leave padding no chance, so that they do not hang on how far a row is padded."""
+    real = ops.not_equal(x["padding_mask"], 0)  # (B, L)
+    return {
+        name: ops.where(real, ops.cast(logits, "float32"), -1e9) for name, logits in y_pred.items()
+    }
+
+
+def _positions(y, shape):
+    """Labels for id arrays: a dict of `start` and `end`, each `(N,)`."""
+    if not isinstance(y, dict) or set(y) != {"start", "end"}:
+        raise ValueError("With id arrays y must be a dict of start and end, positions in the rows.")
+    labels = {name: np.asarray(values) for name, values in y.items()}
+    for name, values in labels.items():
+        fits = values.shape == shape[:1] and values.dtype.kind in "iu"
+        if not fits or values.min(initial=0) < 0 or values.max(initial=0) >= shape[1]:
+            raise ValueError(
+                f"y[{name!r}] must hold {shape[0]} positions from 0 to {shape[1] - 1}; got "
+                f"{values!r}."
+            )
+    return {name: values.astype("int32") for name, values in labels.items()}
+
+
+def _texts_of(y):
+    """Answers as lists of texts."""
+    found = []
+    for i, answers in enumerate(y):
+        several = answers if isinstance(answers, list) else [answers]
+        read = [read_answer(answer, f"y[{i}]") for answer in several]
+        found.append([answer[0] for answer in read if answer is not None])
+    return found
