@@ -6,6 +6,7 @@ from keras_bert_zoo.checkpoints import CheckpointError, TransferReport
 from keras_bert_zoo.config import EncoderConfig
 from keras_bert_zoo.preprocessor import Preprocessor
 from keras_bert_zoo.presets import list_presets, preset_info
+from keras_bert_zoo.tasks.masked_lm import MaskedLM
 from keras_bert_zoo.tasks.multiple_choice import MultipleChoice
 from keras_bert_zoo.tasks.pretrainer import Pretrainer
 from keras_bert_zoo.tasks.question_answerer import QuestionAnswerer
@@ -22,6 +23,7 @@ __all__ = [
     "BertBackbone",
     "CheckpointError",
     "EncoderConfig",
+    "MaskedLM",
     "MultipleChoice",
     "Preprocessor",
     "Pretrainer",
