@@ -8,6 +8,7 @@ from keras_bert_zoo.preprocessor import Preprocessor
 from keras_bert_zoo.presets import list_presets, preset_info
 from keras_bert_zoo.tasks.masked_lm import MaskedLM
 from keras_bert_zoo.tasks.multiple_choice import MultipleChoice
+from keras_bert_zoo.tasks.next_sentence_predictor import NextSentencePredictor
 from keras_bert_zoo.tasks.pretrainer import Pretrainer
 from keras_bert_zoo.tasks.question_answerer import QuestionAnswerer
 from keras_bert_zoo.tasks.text_classifier import TextClassifier
@@ -25,6 +26,7 @@ __all__ = [
     "EncoderConfig",
     "MaskedLM",
     "MultipleChoice",
+    "NextSentencePredictor",
     "Preprocessor",
     "Pretrainer",
     "QuestionAnswerer",
