@@ -12,6 +12,7 @@ from keras_bert_zoo.tasks.next_sentence_predictor import NextSentencePredictor
 from keras_bert_zoo.tasks.pretrainer import Pretrainer
 from keras_bert_zoo.tasks.question_answerer import QuestionAnswerer
 from keras_bert_zoo.tasks.text_classifier import TextClassifier
+from keras_bert_zoo.tasks.text_embedder import TextEmbedder
 from keras_bert_zoo.tasks.token_classifier import TokenClassifier
 from keras_bert_zoo.text import Tokenizer
 from keras_bert_zoo.training.optimizers import AdamW, create_optimizer
@@ -31,6 +32,7 @@ __all__ = [
     "Pretrainer",
     "QuestionAnswerer",
     "TextClassifier",
+    "TextEmbedder",
     "TokenClassifier",
     "Tokenizer",
     "TransferReport",

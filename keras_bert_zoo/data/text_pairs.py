@@ -1,0 +1,44 @@
+"""Pairs of texts that are encoded apart: the rows of a pair stand one after the other."""
+
+import numpy as np
+
+from keras_bert_zoo.data.batching import fill_rows
+
+
+class PairedExamples:
+    """Pairs that `Batches` takes rows from; a batch of n pairs has 2n rows.
+
+    Args:
+        examples: TextExamples. The first and second texts in turn.
+        labels: array, one a pair.
+        weights: float array, one a pair.
+    """
+
+    def __init__(self, examples, labels=None, weights=None):
+        self.examples, self.labels, self.weights = examples, labels, weights
+        self.lengths = examples.lengths.reshape(-1, 2).max(axis=1)
+        self.count = len(self.lengths)
+        self.owners = np.arange(self.count)
+
+    def __len__(self):
+        return len(self.lengths)
+
+    def part(self, where):
+        """Some of the pairs.
+
+        Args:
+            where: slice.
+        """
+        first, last, _ = where.indices(len(self))
+        rows = self.examples.part(slice(2 * first, 2 * last))
+        return PairedExamples(rows, self.labels[where], self.weights[where])
+
+    def batch(self, indices, rows):
+        """Some pairs as `(x, y, sample_weight)`; each pair's label and weight stand twice."""
+        twice = np.stack([2 * indices, 2 * indices + 1], axis=1).ravel()
+        x = self.examples.take(twice, 2 * rows)
+        y, weights = (
+            fill_rows(np.repeat(values[indices], 2), 2 * rows)
+            for values in (self.labels, self.weights)
+        )
+        return x, y, weights
