@@ -10,6 +10,11 @@ CLASSES = {
     "BertModel": kbz.Backbone,
     "BertForPreTraining": kbz.Pretrainer,
     "BertForSequenceClassification": kbz.TextClassifier,
+    "BertForTokenClassification": kbz.TokenClassifier,
+    "BertForQuestionAnswering": kbz.QuestionAnswerer,
+    "BertForMultipleChoice": kbz.MultipleChoice,
+    "BertForMaskedLM": kbz.MaskedLM,
+    "BertForNextSentencePrediction": kbz.NextSentencePredictor,
 }
 FIELDS = {
     "hidden_act": "gelu_new",
@@ -48,23 +53,52 @@ def test_weights_come_back_bit_by_bit(tmp_path, class_name):
 @pytest.mark.parametrize("class_name", CLASSES)
 def test_outputs_are_equal_after_the_round_trip(tmp_path, class_name):
     _, ours, back, _ = round_trip(class_name, tmp_path, **FIELDS)
-    arrays = tiny.inputs(num_segments=3)
-    theirs = tiny.run(back, arrays)
-    if class_name == "BertModel":
-        outputs = ours(arrays)
-        pairs = [
-            (outputs["sequence_output"], theirs.last_hidden_state),
-            (outputs["pooled_output"], theirs.pooler_output),
-        ]
-    elif class_name == "BertForPreTraining":
-        outputs = ours({**arrays, "mask_positions": [list(range(9))] * 3})
-        pairs = [
-            (outputs["masked_lm"], theirs.prediction_logits),
-            (outputs["next_sentence"], theirs.seq_relationship_logits),
-        ]
-    else:
-        pairs = [(ours(arrays), theirs.logits)]
+    pairs = outputs_of(class_name, ours, back)
     assert max(tiny.difference(our, their) for our, their in pairs) <= tiny.TOLERANCE
+
+
+def outputs_of(class_name, ours, theirs):
+    """Pairs of an output of ours and the same of transformers."""
+    arrays = tiny.inputs(num_segments=3)
+    if class_name == "BertForMultipleChoice":
+        arrays = {name: ids.reshape(1, *ids.shape) for name, ids in arrays.items()}
+    expected = tiny.run(theirs, arrays)
+    if class_name in ("BertForPreTraining", "BertForMaskedLM"):
+        arrays["mask_positions"] = [list(range(9))] * 3
+    found = ours(arrays)
+    named = {
+        "BertModel": (("sequence_output", "last_hidden_state"), ("pooled_output", "pooler_output")),
+        "BertForPreTraining": (
+            ("masked_lm", "prediction_logits"),
+            ("next_sentence", "seq_relationship_logits"),
+        ),
+        "BertForQuestionAnswering": (("start", "start_logits"), ("end", "end_logits")),
+    }
+    if class_name in named:
+        return [(found[our], expected[their]) for our, their in named[class_name]]
+    return [(found, expected.logits)]
+
+
+@pytest.mark.parametrize("class_name", [name for name in CLASSES if name != "BertModel"])
+def test_a_wrong_head_is_seen(tmp_path, class_name):
+    """A negative control: another head's weights are far off."""
+    _, ours, back, _ = round_trip(class_name, tmp_path, **FIELDS)
+    groups = tuple(f"{group}/" for group in ours.head_groups)
+    for weight in ours.weights:
+        if weight.path.startswith(groups):
+            weight.assign(weight * 1.01)
+    pairs = outputs_of(class_name, ours, back)
+    assert max(tiny.difference(our, their) for our, their in pairs) > 10 * tiny.TOLERANCE
+
+
+def test_labels_of_a_tagger_come_back(tmp_path):
+    labels = {0: "O", 1: "B-PER", 2: "I-PER"}
+    fields = {"id2label": labels, "classifier_dropout": 0.4}
+    _, ours, back, _ = round_trip("BertForTokenClassification", tmp_path, **fields)
+    assert ours.labels == tuple(labels.values())
+    assert back.config.id2label == labels
+    assert back.config.label2id == {name: i for i, name in labels.items()}
+    assert back.config.classifier_dropout == 0.4
 
 
 @pytest.mark.parametrize("class_name", CLASSES)
