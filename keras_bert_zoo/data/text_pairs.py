@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_bert_zoo.data.batching import fill_rows
+from keras_bert_zoo.data.labels import encode_numbers
 
 
 class PairedExamples:
@@ -42,3 +43,30 @@ class PairedExamples:
             for values in (self.labels, self.weights)
         )
         return x, y, weights
+
+    def labelled(self, y, sample_weight):
+        """The pairs with labels and weights.
+
+        Args:
+            y: cosines that the pairs should have; None for pairs that belong together.
+            sample_weight: float array, one a pair, or None.
+
+        Returns:
+            PairedExamples. Its labels are float32, or int32 where there are no scores.
+
+        Raises:
+            ValueError: another number of scores, or one that is no cosine.
+        """
+        labels = np.zeros(len(self), "int32") if y is None else encode_numbers(y)[:, 0]
+        if len(labels) != len(self):
+            raise ValueError(f"There are {len(self)} examples but {len(labels)} labels.")
+        wrong = np.flatnonzero(np.abs(labels) > 1)
+        if len(wrong):
+            raise ValueError(
+                f"y[{wrong[0]}] is {labels[wrong[0]]}; scores are cosines, from -1 to 1. Divide "
+                "them by their largest."
+            )
+        weights = np.ones(len(self), "float32")
+        if sample_weight is not None:
+            weights = weights * sample_weight.reshape(-1)
+        return PairedExamples(self.examples, labels, weights)

@@ -128,6 +128,30 @@ class LinearChainCRF(keras.layers.Layer):
         labels = ops.transpose(ops.reshape(labels, ops.shape(came_from)[:2]))  # (B, L)
         return ops.take_along_axis(labels, ops.cast(ops.argsort(places, axis=1), "int32"), axis=1)
 
+    def decode_each(self, sentences, batch_size=32):
+        """The likeliest label sequences of sentences of different lengths.
+
+        Args:
+            sentences: list of numpy arrays, each `(length, C)`.
+            batch_size: int.
+
+        Returns:
+            list of int32 arrays, each `(length,)`.
+        """
+        labels = []
+        for start in range(0, len(sentences), batch_size):
+            part = sentences[start : start + batch_size]
+            length = 8
+            while length < max(map(len, part)):
+                length *= 2  # few shapes, for the sake of compiled backends
+            emissions = np.zeros((batch_size, length, len(self.allowed["start"])), "float32")
+            mask = np.zeros((batch_size, length), "int32")
+            for i, sentence in enumerate(part):
+                emissions[i, : len(sentence)], mask[i, : len(sentence)] = sentence, 1
+            best = ops.convert_to_numpy(self.decode(emissions, mask))
+            labels += [best[i, : len(sentence)] for i, sentence in enumerate(part)]
+        return labels
+
     def get_config(self):
         return {
             **super().get_config(),

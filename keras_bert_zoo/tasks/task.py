@@ -1,6 +1,5 @@
 """What every task is: a backbone, a head and a text part that load and save together."""
 
-import dataclasses
 import inspect
 import logging
 from pathlib import Path
@@ -8,8 +7,8 @@ from pathlib import Path
 import keras
 
 from keras_bert_zoo import pretrained, transformers_export
-from keras_bert_zoo.backbone import BACKBONES
 from keras_bert_zoo.preprocessor import Preprocessor
+from keras_bert_zoo.tasks.loading import build_task
 from keras_bert_zoo.tasks.text_model import TextModel
 from keras_bert_zoo.text import TOKENIZER_FILE, Tokenizer
 from keras_bert_zoo.training.freezing import freeze, frozen_choice
@@ -37,6 +36,8 @@ class Task(TextModel):
 
     # The head's groups in the tables of checkpoints.
     head_groups = ()
+    # Its parts that only our own format knows, and that go with the head.
+    own_groups = ()
     # Whether an output depends on the backbone's pooler.
     uses_pooler = True
     # Longest row where neither the caller nor a saved task says.
@@ -201,14 +202,15 @@ class Task(TextModel):
             ValueError, FileNotFoundError, CheckpointError: as for `Backbone.from_preset`.
         """
         found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
-        names = set(inspect.signature(cls.__init__).parameters) - _NOT_OPTIONS
+        own, overrides = cls.split_options(options)
         chosen, heads = {}, cls.head_groups
         if found.task is not None and found.task["class"] == cls.__name__:
             chosen = dict(found.task["config"])
         elif found.foreign is not None:
             heads = tuple(g for g in cls.head_groups if g in found.foreign.head_groups())
-        chosen.update({k: v for k, v in options.items() if k in names and v is not None})
-        return cls._load(
+        chosen.update({name: value for name, value in own.items() if value is not None})
+        return build_task(
+            cls,
             found,
             source,
             chosen,
@@ -218,50 +220,15 @@ class Task(TextModel):
             ignore=ignore,
             max_length=max_length,
             truncation=truncation,
-            overrides={k: v for k, v in options.items() if k not in names},
+            overrides=overrides,
         )
 
     @classmethod
-    def _load(
-        cls,
-        found,
-        source,
-        task_config,
-        heads,
-        load_weights=True,
-        dtype=None,
-        ignore=(),
-        max_length=None,
-        truncation=None,
-        overrides=None,
-    ):
-        """The task on an opened model, with the heads that may be taken from it."""
-        named = BACKBONES[found.family.name]
-        overrides = dict(overrides or {})
-        # A pooler that does nothing is left out, but kept where a task was saved with it.
-        kept = found.task is not None and found.config.pooler
-        overrides.setdefault("pooler", cls.uses_pooler or kept)
-        config = found.config_with(overrides)
-        saved = (found.task or {}).get("text_settings") or {}
-        if max_length is None:
-            most = saved.get("max_length", cls.default_max_length)
-            max_length = min(most, config.max_sequence_length)
-        truncation = truncation or saved.get("truncation", "longest_first")
-        try:
-            text = Preprocessor(Tokenizer.from_preset(source), max_length, truncation)
-        except FileNotFoundError:  # a model without a tokenizer takes id arrays
-            text = None
-        backbone = named(**config.to_dict(), dtype=found.policy(dtype))
-        task = cls(backbone, preprocessor=text, **task_config)
-        if load_weights:
-            left_out = tuple(f"{group}/" for group in cls.head_groups if group not in heads)
-            new = [weight.path for weight in task.weights if weight.path.startswith(left_out)]
-            kept = [weight for weight in task.weights if weight.path not in new]
-            report = found.load_into(kept, heads, ignore)
-            new = sorted({*report.newly_initialised, *new})
-            task.transfer_report = dataclasses.replace(report, newly_initialised=tuple(new))
-            logger.info("%s: %s", source, task.transfer_report)
-        return task
+    def split_options(cls, options):
+        """The task's own arguments, None where nothing is given, and the encoder's fields."""
+        names = set(inspect.signature(cls.__init__).parameters) - _NOT_OPTIONS
+        own = {name: options.get(name) for name in names}
+        return own, {name: value for name, value in options.items() if name not in names}
 
     def save_to_preset(self, directory):
         """Writes a folder that `from_preset` reads back exactly: weights, labels, tokenizer.

@@ -4,23 +4,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_bert_zoo import pretrained
 from keras_bert_zoo.data import labels as label_data
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.tasks.classification_head import (
     PROBLEM_TYPES,
     checked_classes,
-    checked_labels,
-    choose_head,
-    label_fields,
-    saved_head,
 )
-from keras_bert_zoo.tasks.task import Task
+from keras_bert_zoo.tasks.labelled_task import LabelledTask
 from keras_bert_zoo.training.optimizers import create_optimizer
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
-class TextClassifier(Task):
+class TextClassifier(LabelledTask):
     """Sentence and pair classification, multi-label classification and regression.
 
     Args:
@@ -58,6 +53,7 @@ class TextClassifier(Task):
     """
 
     head_groups = ("text_classifier",)
+    carried = ("dropout", "threshold", "frozen")
 
     def __init__(
         self,
@@ -151,11 +147,7 @@ class TextClassifier(Task):
     def class_weights(self, y, class_weight):
         if self.problem != "multi_class":
             raise ValueError("class_weight needs one class an example; use sample_weight.")
-        weights = np.ones(self.num_classes, "float32")
-        for label, weight in class_weight.items():
-            number = label_data.class_number(label, self.labels, self.num_classes, "class_weight")
-            weights[number] = weight
-        return weights[y]
+        return self.weights_by_class(class_weight)[y]
 
     def refuse_texts_as_labels(self, y):
         if self.labels is None or not set(y) <= set(self.labels):
@@ -177,7 +169,7 @@ class TextClassifier(Task):
             regression, `score` (the number).
         """
         logits = self.predict(texts, batch_size=batch_size).astype("float32")
-        names = self.labels or tuple(range(self.num_classes))
+        names = self.class_names
         if self.problem == "regression":
             return [{"score": float(row[0])} for row in logits]
         if self.problem == "multi_label":
@@ -199,84 +191,12 @@ class TextClassifier(Task):
     def task_config(self):
         return {
             **super().task_config(),
-            "num_classes": self.num_classes,
-            "labels": None if self.labels is None else list(self.labels),
             "multi_label": self.multi_label,
-            "dropout": self.dropout,
             "threshold": self.threshold,
         }
 
     def transformers_fields(self):
-        return {
-            **label_fields(self.labels, self.num_classes),
-            "problem_type": PROBLEM_TYPES[self.problem],
-            "classifier_dropout": self.dropout,
-        }
-
-    @classmethod
-    def from_preset(
-        cls,
-        source,
-        num_classes=None,
-        labels=None,
-        multi_label=None,
-        *,
-        load_weights=True,
-        dtype=None,
-        max_length=None,
-        truncation=None,
-        ignore=(),
-        dropout=None,
-        threshold=None,
-        frozen=None,
-        **overrides,
-    ):
-        """A classifier on a pre-trained model, with its head where it has a fitting one.
-
-        Args:
-            source: as for `Backbone.from_preset`.
-            num_classes: int or None. None for the checkpoint's own count, else the number of
-                labels, else 2; 1 for regression. Another count than the checkpoint's means a new
-                head.
-            labels: list of str or None. Other names than the checkpoint's mean a new head.
-            multi_label: bool or None. None for the checkpoint's own kind, else False.
-            load_weights, dtype, ignore, **overrides: as for `Backbone.from_preset`.
-            max_length: int or None. Longest row in tokens. None for the saved one, else 512 or
-                the backbone's longest.
-            truncation: str or None. See `Preprocessor`.
-            dropout, threshold, frozen: as for the class; None for the saved ones, else its
-                defaults.
-
-        Returns:
-            TextClassifier. `transfer_report` tells which weights are new.
-
-        Raises:
-            ValueError: as for `Backbone.from_preset`; or the labels are the checkpoint's in
-                another order.
-        """
-        found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
-        saved = saved_head(found, cls.__name__, "text_classifier")
-        given = {
-            "num_classes": num_classes,
-            "labels": checked_labels(labels),
-            "multi_label": multi_label,
-            "dropout": dropout,
-            "threshold": threshold,
-            "frozen": frozen,
-        }
-        chosen, keep = choose_head(saved, given, ("dropout", "threshold", "frozen"), source)
-        return cls._load(
-            found,
-            source,
-            chosen,
-            heads=cls.head_groups if keep else (),
-            load_weights=load_weights,
-            dtype=dtype,
-            ignore=ignore,
-            max_length=max_length,
-            truncation=truncation,
-            overrides=overrides,
-        )
+        return {**super().transformers_fields(), "problem_type": PROBLEM_TYPES[self.problem]}
 
 
 def _numpy(function, array):

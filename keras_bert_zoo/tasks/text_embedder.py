@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_bert_zoo import pretrained
 from keras_bert_zoo.checkpoints.errors import CheckpointError
-from keras_bert_zoo.data.labels import encode_numbers
+from keras_bert_zoo.data.nearest import cosines, nearest
 from keras_bert_zoo.data.text_pairs import PairedExamples
 from keras_bert_zoo.layers.pooling import (
     COMBINATIONS,
@@ -19,9 +19,7 @@ from keras_bert_zoo.tasks.sentence_transformers import read_settings, write_sett
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.texts import check_texts, split_pairs
 from keras_bert_zoo.training.optimizers import create_optimizer
-
-# How sharply texts of a batch are told apart (sentence-transformers' `scale`).
-_SCALE = 20.0
+from keras_bert_zoo.training.pair_losses import cosine_losses, in_batch_losses
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -128,18 +126,14 @@ class TextEmbedder(Task):
         }
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        pairs = ops.reshape(ops.cast(y_pred, "float32"), (-1, 2, y_pred.shape[-1]))  # (B, 2, D)
-        pairs = to_unit_length(pairs)
-        firsts, seconds = pairs[:, 0], pairs[:, 1]
+        pairs = to_unit_length(ops.reshape(ops.cast(y_pred, "float32"), (-1, 2, y_pred.shape[-1])))
+        firsts, seconds = pairs[:, 0], pairs[:, 1]  # (B, D)
         weight = ops.reshape(sample_weight, (-1, 2))[:, 0]  # (B,)
         if keras.backend.standardize_dtype(y.dtype) == "int32":  # no scores
-            scores = ops.matmul(firsts, ops.transpose(seconds)) * _SCALE  # (B, B)
             real = ops.any(ops.not_equal(x["padding_mask"], 0), axis=-1)  # (2B,)
-            scores = ops.where(ops.reshape(real, (-1, 2))[:, 1], scores, -1e9)
-            loss = ops.logsumexp(scores, axis=-1) - ops.diagonal(scores)
+            loss = in_batch_losses(firsts, seconds, ops.reshape(real, (-1, 2))[:, 0])
         else:
-            wanted = ops.reshape(y, (-1, 2))[:, 0]
-            loss = ops.square(ops.sum(firsts * seconds, axis=-1) - wanted)
+            loss = cosine_losses(firsts, seconds, ops.reshape(y, (-1, 2))[:, 0])
         total = ops.sum(loss * weight) / ops.maximum(ops.sum(weight), keras.config.epsilon())
         return sum([total, *self.losses])
 
@@ -167,19 +161,7 @@ class TextEmbedder(Task):
             )
         if class_weight is not None:
             raise ValueError("TextEmbedder takes no class_weight.")
-        labels = np.zeros(len(examples), "int32") if y is None else encode_numbers(y)[:, 0]
-        if len(labels) != len(examples):
-            raise ValueError(f"There are {len(examples)} examples but {len(labels)} labels.")
-        if y is not None and not (np.abs(labels) <= 1).all():
-            wrong = int(np.flatnonzero(np.abs(labels) > 1)[0])
-            raise ValueError(
-                f"y[{wrong}] is {labels[wrong]}; scores are cosines, from -1 to 1. Divide them by "
-                "their largest."
-            )
-        weights = np.ones(len(examples), "float32")
-        if sample_weight is not None:
-            weights = weights * sample_weight.reshape(-1)
-        return PairedExamples(examples.examples, labels, weights)
+        return examples.labelled(y, sample_weight)
 
     # === Prediction ===
 
@@ -211,8 +193,7 @@ class TextEmbedder(Task):
         Returns:
             float32 array, `(number of firsts, number of seconds)`.
         """
-        firsts, seconds = (_unit(self._vectors(part, batch_size)) for part in (firsts, seconds))
-        return firsts @ seconds.T
+        return cosines(self._vectors(firsts, batch_size), self._vectors(seconds, batch_size))
 
     def search(self, queries, corpus, top_k=5, vectors=None, batch_size=None, block_size=65536):
         """The texts of a corpus that come nearest to each query, by cosine.
@@ -240,22 +221,14 @@ class TextEmbedder(Task):
             raise ValueError(
                 f"vectors has the shape {vectors.shape}; the corpus has {len(corpus)} texts."
             )
-        asked = _unit(self._vectors(queries, batch_size))
-        scores = np.zeros((len(asked), 0), "float32")
-        indices = np.zeros((len(asked), 0), "int64")
-        for start in range(0, len(corpus), block_size):
-            block = asked @ _unit(vectors[start : start + block_size]).T
-            scores = np.concatenate([scores, block], axis=1)
-            numbers = np.broadcast_to(np.arange(start, start + block.shape[1]), block.shape)
-            indices = np.concatenate([indices, numbers], axis=1)
-            best = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
-            scores, indices = (np.take_along_axis(a, best, axis=1) for a in (scores, indices))
+        asked = self._vectors(queries, batch_size)
+        numbers, scores = nearest(asked, vectors, top_k, block_size)
         return [
             [
                 {"index": int(i), "score": float(score), "text": corpus[i]}
-                for i, score in zip(row, row_scores, strict=True)
+                for i, score in zip(*row, strict=True)
             ]
-            for row, row_scores in zip(indices, scores, strict=True)
+            for row in zip(numbers, scores, strict=True)
         ]
 
     def _vectors(self, texts, batch_size):
@@ -330,9 +303,3 @@ def _layer_numbers(layers, count):
     if not numbers or len(set(numbers)) < len(numbers):
         raise ValueError(f"layers must be distinct numbers, at least one; got {layers!r}.")
     return numbers
-
-
-def _unit(vectors):
-    """Vectors of the length 1."""
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.maximum(lengths, 1e-12)

@@ -4,29 +4,23 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_bert_zoo import pretrained
 from keras_bert_zoo.data import tagging, tags
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled, PositionValues
 from keras_bert_zoo.data.label_schemes import allowed, scheme_of
-from keras_bert_zoo.data.labels import class_number, label_list
+from keras_bert_zoo.data.labels import label_list
 from keras_bert_zoo.data.words import in_windows, words_of_lists, words_of_texts
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.crf import LinearChainCRF
 from keras_bert_zoo.tasks.classification_head import (
     checked_classes,
-    checked_labels,
-    choose_head,
-    label_fields,
-    saved_head,
 )
-from keras_bert_zoo.tasks.feed import DEFAULT_BATCH_SIZE
-from keras_bert_zoo.tasks.task import Task
+from keras_bert_zoo.tasks.labelled_task import LabelledTask
 from keras_bert_zoo.tokenizers.texts import check_texts
 from keras_bert_zoo.training.optimizers import create_optimizer
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
-class TokenClassifier(Task):
+class TokenClassifier(LabelledTask):
     """Labels words, by the hidden state of each word's first piece.
 
     It takes lists of words, or texts, which are split into words as BERT splits them. Sentences
@@ -77,6 +71,8 @@ class TokenClassifier(Task):
     """
 
     head_groups = ("token_classifier",)
+    own_groups = ("crf",)
+    carried = ("dropout", "stride", "frozen")
     uses_pooler = False
 
     def __init__(
@@ -188,7 +184,9 @@ class TokenClassifier(Task):
             numbers = tags.encode_tags(label_list(y), sentences, self.labels, self.num_classes)
             classes, weights = tags.in_rows(numbers, sentences)
         if class_weight is not None:
-            by_class = self._by_class(class_weight)
+            if self.has_crf:
+                raise ValueError("class_weight does not go with crf=True, which scores sequences.")
+            by_class = self.weights_by_class(class_weight)
             weights = [w * by_class[c] for c, w in zip(classes, weights, strict=True)]
         if sample_weight is not None:
             by_example = sample_weight.reshape(len(sample_weight), -1)
@@ -202,14 +200,6 @@ class TokenClassifier(Task):
         return Labelled(
             examples, PositionValues(classes, "int32"), PositionValues(weights, "float32")
         )
-
-    def _by_class(self, class_weight):
-        if self.has_crf:
-            raise ValueError("class_weight does not go with crf=True, which scores sequences.")
-        weights = np.ones(self.num_classes, "float32")
-        for label, weight in class_weight.items():
-            weights[class_number(label, self.labels, self.num_classes, "class_weight")] = weight
-        return weights
 
     def assemble(self, examples, outputs):
         if isinstance(examples, ArrayExamples):
@@ -253,7 +243,7 @@ class TokenClassifier(Task):
             raise ValueError(f'aggregation="{aggregation}" labels pieces; a CRF labels words.')
         if words is not None:
             found = self._decoded(self.predict(words, batch_size=batch_size))
-            return [[self._names[number] for number in sentence] for sentence in found]
+            return [[self.class_names[number] for number in sentence] for sentence in found]
         texts = [texts] if isinstance(texts, str) else check_texts(texts)
         naming = "plain" if self.labels is None else scheme_of(self.labels)
         ((examples, outputs),) = self._run(texts, batch_size)
@@ -262,104 +252,15 @@ class TokenClassifier(Task):
         labels = self._decoded([logits for _, logits in units])
         if aggregation == "none":
             naming = "plain"
-        return tagging.labelled_spans(sentences.texts, units, labels, self._names, naming)
+        return tagging.labelled_spans(sentences.texts, units, labels, self.class_names, naming)
 
     def _decoded(self, logits):
         """The class numbers of each sentence, from its logits `(words, C)`."""
         if not self.has_crf:
             return [sentence.argmax(axis=-1) for sentence in logits]
-        numbers = []
-        for start in range(0, len(logits), DEFAULT_BATCH_SIZE):
-            part = logits[start : start + DEFAULT_BATCH_SIZE]
-            length = 8
-            while length < max(len(sentence) for sentence in part):
-                length *= 2  # few shapes, for the sake of compiled backends
-            batch = np.zeros((DEFAULT_BATCH_SIZE, length, self.num_classes), "float32")
-            mask = np.zeros((DEFAULT_BATCH_SIZE, length), "int32")
-            for i, sentence in enumerate(part):
-                batch[i, : len(sentence)], mask[i, : len(sentence)] = sentence, 1
-            best = ops.convert_to_numpy(self.crf.decode(batch, mask))
-            numbers += [best[i, : len(sentence)] for i, sentence in enumerate(part)]
-        return numbers
-
-    @property
-    def _names(self):
-        return self.labels or tuple(range(self.num_classes))
+        return self.crf.decode_each(logits)
 
     # === In and out ===
 
     def task_config(self):
-        return {
-            **super().task_config(),
-            "num_classes": self.num_classes,
-            "labels": None if self.labels is None else list(self.labels),
-            "crf": self.has_crf,
-            "dropout": self.dropout,
-            "stride": self.stride,
-        }
-
-    def transformers_fields(self):
-        return {
-            **label_fields(self.labels, self.num_classes),
-            "classifier_dropout": self.dropout,
-        }
-
-    @classmethod
-    def from_preset(
-        cls,
-        source,
-        num_classes=None,
-        labels=None,
-        crf=None,
-        *,
-        load_weights=True,
-        dtype=None,
-        max_length=None,
-        ignore=(),
-        dropout=None,
-        stride=None,
-        frozen=None,
-        **overrides,
-    ):
-        """A tagger on a pre-trained model, with its head where it has a fitting one.
-
-        Args:
-            source: as for `Backbone.from_preset`.
-            num_classes: int or None. None for the checkpoint's own count, else the number of
-                labels, else 2. Another count than the checkpoint's means a new head.
-            labels: list of str or None. Other names than the checkpoint's mean a new head.
-            crf: bool or None. None for the checkpoint's own kind, else False.
-            load_weights, dtype, ignore, **overrides: as for `Backbone.from_preset`.
-            max_length: int or None. Longest row in tokens. None for the saved one, else 512 or
-                the backbone's longest.
-            dropout, stride, frozen: as for the class; None for the saved ones, else its defaults.
-
-        Returns:
-            TokenClassifier. `transfer_report` tells which weights are new.
-
-        Raises:
-            ValueError: as for `Backbone.from_preset`; or the labels are the checkpoint's in
-                another order.
-        """
-        found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
-        saved = saved_head(found, cls.__name__, "token_classifier")
-        given = {
-            "num_classes": num_classes,
-            "labels": checked_labels(labels),
-            "crf": crf,
-            "dropout": dropout,
-            "stride": stride,
-            "frozen": frozen,
-        }
-        chosen, keep = choose_head(saved, given, ("dropout", "stride", "frozen"), source)
-        return cls._load(
-            found,
-            source,
-            chosen,
-            heads=cls.head_groups if keep else (),
-            load_weights=load_weights,
-            dtype=dtype,
-            ignore=ignore,
-            max_length=max_length,
-            overrides=overrides,
-        )
+        return {**super().task_config(), "crf": self.has_crf, "stride": self.stride}

@@ -208,9 +208,11 @@ def test_a_pooler_is_left_alone(tmp_path):
     assert kbz.TokenClassifier.from_preset(tmp_path).backbone.config.pooler
 
 
-def test_other_labels_mean_a_new_head(tmp_path):
-    tagger().save_to_preset(tmp_path)
-    other = kbz.TokenClassifier.from_preset(tmp_path, labels=["O", "B-CUP"])
+@pytest.mark.parametrize("crf", [False, True])
+def test_other_labels_mean_a_new_head(crf, tmp_path):
+    tagger(crf=crf).save_to_preset(tmp_path)
+    other = kbz.TokenClassifier.from_preset(tmp_path, labels=["O", "B-CUP"], crf=crf)
+    assert ("crf/transitions" in other.transfer_report.newly_initialised) == crf
     assert "token_classifier/kernel" in other.transfer_report.newly_initialised
     same = kbz.TokenClassifier.from_preset(tmp_path)
     assert not same.transfer_report.newly_initialised
