@@ -16,6 +16,10 @@ export TOKENIZERS_PARALLELISM ?= true
 # The tests never leave the machine.
 test-%: export HF_HUB_OFFLINE = 1
 test-on-% test-jax-only: export OMP_NUM_THREADS = 1
+# Tests build the same tiny models over and over: JAX compiles each program once.
+test-%: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/.jax_cache
+test-%: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
+test-%: export JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES = -1
 
 .PHONY: demo test lint test-backends test-jax-only test-demo clean help
 
@@ -64,4 +68,4 @@ test-demo: .venv-jax/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-* build dist .pytest_cache .hypothesis .ruff_cache
+	rm -rf .venv .venv-* .jax_cache build dist .pytest_cache .hypothesis .ruff_cache

