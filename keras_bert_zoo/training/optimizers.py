@@ -45,6 +45,9 @@ class AdamW(keras.optimizers.AdamW):
             self._spared = [any(name in path for name in self.no_decay) for path in paths]
         super().build(variables)
 
+    def apply(self, grads, trainable_variables=None):
+        super().apply([_dense(gradient) for gradient in grads], trainable_variables)
+
     def _apply_weight_decay(self, variables):
         """Does nothing: `update_step` decays, since it knows each weight's own rate."""
 
@@ -83,6 +86,17 @@ class AdamW(keras.optimizers.AdamW):
             "no_decay": list(self.no_decay),
             "layer_decay": self.layer_decay,
         }
+
+
+def _dense(gradient):
+    """A gradient with each row once.
+
+    TensorFlow gives that of a table by the rows that were looked up, a row as often as it was.
+    Keras would square and clip each by itself, so that (a + b)^2 became a^2 + b^2.
+    """
+    if not hasattr(gradient, "dense_shape"):
+        return gradient
+    return ops.segment_sum(gradient.values, gradient.indices, gradient.dense_shape[0])
 
 
 def layer_rates(paths, layer_decay):

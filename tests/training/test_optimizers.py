@@ -191,3 +191,23 @@ def test_without_a_number_of_steps_the_rate_is_constant():
 def test_settings_out_of_range(arguments, text):
     with pytest.raises(ValueError, match=text):
         kbz.create_optimizer(1e-3, **arguments)
+
+
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_rows_of_a_table_that_occur_twice_count_once(clip):
+    """The same training with a looked-up table and with one-hot vectors times the table."""
+    ids = np.array([[1, 1, 1, 2], [2, 1, 0, 0]])
+    table = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    found = []
+    for inputs, layer in (
+        (ids, keras.layers.Embedding(4, 3)),
+        (np.eye(4)[ids], keras.layers.Dense(3, use_bias=False)),
+    ):
+        model = keras.Sequential([layer, keras.layers.GlobalAveragePooling1D()])
+        model.build(inputs.shape)
+        model.set_weights([table])
+        optimizer = kbz.AdamW(0.1, no_decay=(), global_clipnorm=clip)
+        model.compile(optimizer=optimizer, loss="mse")
+        model.fit(inputs, np.ones((2, 3)), epochs=5, verbose=0)
+        found.append(model.get_weights()[0])
+    np.testing.assert_allclose(found[0], found[1], atol=1e-5)
