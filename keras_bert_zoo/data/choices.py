@@ -71,14 +71,21 @@ def check_choices(choices, count):
     return checked
 
 
-def encode_choices(y, counts):
+def encode_choices(y, present):
     """The number of the right choice of each prompt, int32 `(N,)`.
+
+    Args:
+        y: list of int.
+        present: list with a bool array for each prompt: which choices there are.
 
     Raises:
         ValueError: it is no number of a choice; the message names the item.
     """
-    for i, (number, count) in enumerate(zip(y, counts, strict=True)):
+    for i, (number, there) in enumerate(zip(y, present, strict=True)):
         whole = isinstance(number, (int, np.integer)) and not isinstance(number, (bool, np.bool_))
-        if not whole or not 0 <= number < count:
-            raise ValueError(f"y[{i}] is {number!r}; the choices are numbered 0 to {count - 1}.")
+        if not whole or not 0 <= number < len(there):
+            last = len(there) - 1
+            raise ValueError(f"y[{i}] is {number!r}; the choices are numbered 0 to {last}.")
+        if not there[number]:
+            raise ValueError(f"y[{i}] is {number!r}, a choice without a token.")
     return np.asarray(list(y), "int32")

@@ -55,7 +55,7 @@ class Contexts:
         return range(first, last)
 
 
-def in_windows(tokenizer, questions, texts, max_length, stride):
+def context_windows(tokenizer, questions, texts, max_length, stride):
     """Questions with the windows of their contexts.
 
     Args:

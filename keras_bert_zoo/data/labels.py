@@ -19,6 +19,20 @@ def leaves(nest):
     return list(nest.values()) if isinstance(nest, dict) else [nest]
 
 
+def example_weights(sample_weight, count):
+    """One weight an example, float32 `(count,)`; ones for None.
+
+    Raises:
+        ValueError: there are several for an example.
+    """
+    if sample_weight is None:
+        return np.ones(count, "float32")
+    if isinstance(sample_weight, dict) or sample_weight.size != count:
+        shape = "a dict" if isinstance(sample_weight, dict) else sample_weight.shape
+        raise ValueError(f"This task takes one sample weight an example; got {shape}.")
+    return sample_weight.reshape(count)
+
+
 def label_list(y):
     """Labels as a list or an array, one item an example.
 

@@ -72,7 +72,7 @@ def as_texts(x):
         x = {name: np.asarray(value) for name, value in x.items() if value is not None}
         single = any(np.ndim(value) < 2 for value in x.values())
     elif isinstance(x, tuple):
-        single = any(isinstance(part, (str, bytes)) or np.ndim(part) == 0 for part in x)
+        single = any(isinstance(p, (str, bytes)) or not hasattr(p, "__len__") for p in x)
         x = x if single else tuple(as_texts(part) for part in x)
     elif isinstance(x, list):
         single = not x

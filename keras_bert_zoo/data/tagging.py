@@ -24,27 +24,28 @@ def pieces_of_words(sentences, outputs):
     ]
 
 
-def units(sentences, pieces, aggregation):
+def units(sentences, pieces, aggregation, num_classes):
     """What gets one label each: pieces, or words.
 
     Args:
         sentences: Sentences.
         pieces: what `pieces_of_words` gave.
         aggregation: str. One of `AGGREGATIONS`.
+        num_classes: int.
 
     Returns:
         list with a pair for each sentence: a list of `(start, end)`, and logits, float32
         `(units, C)`.
     """
     return [
-        _units_of(words, logits, aggregation)
+        _units_of(words, logits, aggregation, num_classes)
         for words, logits in zip(sentences.words, pieces, strict=True)
     ]
 
 
-def _units_of(words, pieces, aggregation):
+def _units_of(words, pieces, aggregation, num_classes):
     if not words:
-        return [], np.zeros((0, 0), "float32")
+        return [], np.zeros((0, num_classes), "float32")
     if aggregation in ("none", "simple"):
         offsets = [
             offset

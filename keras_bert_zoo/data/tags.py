@@ -1,9 +1,13 @@
 """Labels of words: from what callers pass to class numbers, and from classes to spans."""
 
+import logging
+
 import numpy as np
 
-from keras_bert_zoo.data.label_schemes import labels_of_spans, naming_of
+from keras_bert_zoo.data.label_schemes import allowed, labels_of_spans, naming_of
 from keras_bert_zoo.data.labels import class_number
+
+logger = logging.getLogger("keras_bert_zoo")
 
 
 def encode_tags(y, sentences, labels, num_classes):
@@ -46,6 +50,34 @@ def encode_tags(y, sentences, labels, num_classes):
     return encoded
 
 
+def check_sequences(numbers, names):
+    """Raises where labels follow one another as their scheme does not allow.
+
+    Args:
+        numbers: list of int arrays, one a sentence.
+        names: tuple. The names of the classes, or their numbers.
+
+    Raises:
+        ValueError: the message names the item.
+    """
+    start, steps, end = allowed([str(name) for name in names])
+    for i, row in enumerate(numbers):
+        wrong = np.flatnonzero(~steps[row[:-1], row[1:]])
+        problem = None
+        if len(row) and not start[row[0]]:
+            problem = f"y[{i}][0] is {names[row[0]]!r}, which may not begin a sentence"
+        elif len(wrong):
+            before, after = names[row[wrong[0]]], names[row[wrong[0] + 1]]
+            problem = f"y[{i}][{wrong[0] + 1}] is {after!r}, which may not follow {before!r}"
+        elif len(row) and not end[row[-1]]:
+            problem = f"y[{i}][{len(row) - 1}] is {names[row[-1]]!r}, which may not end a sentence"
+        if problem:
+            raise ValueError(
+                f"{problem}. A CRF gives such sequences no chance: mend the labels (begin each "
+                "span with B), or train without crf=True."
+            )
+
+
 def _are_spans(tags):
     return len(tags) > 0 and all(isinstance(tag, (dict, tuple, list)) for tag in tags)
 
@@ -57,6 +89,12 @@ def _tags_of_spans(spans, words, text, labels, where):
     found = []
     for span in spans:
         start, end, kind = _span_parts(span, where)
+        whole = all(isinstance(n, (int, np.integer)) for n in (start, end))
+        if not whole or not isinstance(kind, str):
+            raise ValueError(
+                f"{where}: a span is (start, end, type), two whole numbers and a name; got "
+                f"{span!r}."
+            )
         if not 0 <= start < end <= len(text):
             raise ValueError(
                 f"{where}: the span ({start}, {end}) does not lie in the text of {len(text)} "
@@ -67,14 +105,19 @@ def _tags_of_spans(spans, words, text, labels, where):
             raise ValueError(
                 f"{where}: the span ({start}, {end}) holds no word: {text[start:end]!r}."
             )
+        first, last = words[inside[0]], words[inside[-1]]
+        if first.start < start or last.end > end:
+            logger.warning(
+                "%s: the span (%d, %d) begins or ends within a word, and is widened to %r.",
+                where, start, end, text[first.start : last.end],
+            )  # fmt: skip
         found.append((kind, inside[0], inside[-1] + 1))
     naming = naming_of(labels)
     if naming != "plain":
         return labels_of_spans(found, len(words), naming, where)
-    tags = ["O"] * len(words)
-    for kind, first, last in found:
-        tags[first:last] = [kind] * (last - first)
-    return tags
+    # As BIO, for its check of overlaps; then without its prefixes.
+    tags = labels_of_spans(found, len(words), "BIO", where)
+    return [tag if tag == "O" else tag[2:] for tag in tags]
 
 
 def _span_parts(span, where):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_bert_zoo.data.batching import fill_rows
-from keras_bert_zoo.data.labels import encode_numbers
+from keras_bert_zoo.data.labels import encode_numbers, example_weights
 
 
 class PairedExamples:
@@ -66,7 +66,4 @@ class PairedExamples:
                 f"y[{wrong[0]}] is {labels[wrong[0]]}; scores are cosines, from -1 to 1. Divide "
                 "them by their largest."
             )
-        weights = np.ones(len(self), "float32")
-        if sample_weight is not None:
-            weights = weights * sample_weight.reshape(-1)
-        return PairedExamples(self.examples, labels, weights)
+        return PairedExamples(self.examples, labels, example_weights(sample_weight, self.count))

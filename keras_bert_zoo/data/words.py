@@ -97,7 +97,8 @@ def words_of_lists(tokenizer, sentences):
     Raises:
         ValueError: an item is no list of words; the message names it.
     """
-    flat = [word for sentence in check_words(sentences) for word in sentence]
+    sentences = check_words(sentences)
+    flat = [word for sentence in sentences for word in sentence]
     distinct = list(dict.fromkeys(flat))
     ids, offsets = tokenizer.tokenize_with_offsets(distinct)
     unknown = tokenizer.special_ids["unk"]
@@ -130,7 +131,7 @@ def check_words(sentences):
     return checked
 
 
-def in_windows(words, texts, max_length, stride, cls_id, sep_id):
+def sentence_windows(words, texts, max_length, stride, cls_id, sep_id):
     """Sentences as rows of at most `max_length` tokens, the long ones in overlapping windows.
 
     Args:
@@ -172,7 +173,7 @@ def word_windows(lengths, room, stride):
     Args:
         lengths: list of int. Pieces of each word, none above `room`.
         room: int. Most pieces of a window.
-        stride: int. Most pieces that a window shares with the one before it.
+        stride: int. Most pieces that a window shares with the one before it; at most half of it.
 
     Returns:
         list of `(first, last)`, at least one.
@@ -180,6 +181,7 @@ def word_windows(lengths, room, stride):
     >>> word_windows([1, 1, 2, 1], room=3, stride=1)
     [(0, 2), (1, 3), (3, 4)]
     """
+    stride = min(stride, room // 2)
     windows, first = [], 0
     while True:
         last, pieces = first, 0

@@ -7,6 +7,7 @@ Dimension letters, here and in every shape comment of this package:
     D  hidden width         V  vocabulary
     H  attention heads      C  classes
     K  width of one head    P  masked positions a row
+    N  choices a prompt
 """
 
 from keras_bert_zoo.layers.attention import AttentionMap, AttentionMask, SelfAttention

@@ -3,6 +3,9 @@
 import keras
 from keras import ops
 
+# The logit of a choice that is not there: float16 holds it.
+ABSENT = -3e4
+
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
 class FlattenChoices(keras.layers.Layer):
@@ -37,7 +40,7 @@ class GroupChoices(keras.layers.Layer):
     def call(self, scores, padding_mask):
         present = ops.any(ops.not_equal(padding_mask, 0), axis=-1)  # (B, N)
         scores = ops.reshape(scores, ops.shape(present))
-        return ops.where(present, scores, ops.cast(-3e4, scores.dtype))
+        return ops.where(present, scores, ops.cast(ABSENT, scores.dtype))
 
     def compute_output_spec(self, scores, padding_mask):
         return keras.KerasTensor(padding_mask.shape[:2], dtype=scores.dtype)

@@ -16,7 +16,8 @@ class LinearChainCRF(keras.layers.Layer):
     float32.
 
     Args:
-        start: list of bool, `(C,)`. The classes that may begin a sequence.
+        start: list of bool, `(C,)`. The classes that may begin a sequence. Start and end rules
+            hold for decoding alone: a part of a sequence may begin and end anywhere.
         transitions: list of lists of bool, `(C, C)`. Which class (row) may be followed by which.
         end: list of bool, `(C,)`. The classes that may end a sequence.
 
@@ -48,13 +49,15 @@ class LinearChainCRF(keras.layers.Layer):
     def compute_output_shape(self, emissions_shape):
         return emissions_shape
 
-    def _scores(self, name):
+    def _scores(self, name, ruled=True):
         """The weights, and next to never what is not allowed."""
+        if not ruled:
+            return ops.cast(getattr(self, f"{name}_scores"), "float32")
         barred = np.where(self.allowed[name], 0.0, FORBIDDEN).astype("float32")
         return ops.add(ops.cast(getattr(self, f"{name}_scores"), "float32"), barred)
 
     def log_likelihood(self, emissions, labels, mask):
-        """The log-probability of label sequences.
+        """The log-probability of label sequences, or of parts of such.
 
         Args:
             emissions: float, `(B, L, C)`.
@@ -67,6 +70,7 @@ class LinearChainCRF(keras.layers.Layer):
         """
         emissions = ops.cast(emissions, "float32")
         mask, emissions, labels = _to_the_front(mask, emissions, labels)
+        start, end = (self._scores(name, ruled=False) for name in ("start", "end"))
         chosen = ops.one_hot(labels, len(self.allowed["start"]), dtype="float32")  # (B, L, C)
         chosen = chosen * ops.expand_dims(mask, -1)
         last = mask - ops.pad(mask[:, 1:], [[0, 0], [0, 1]])  # (B, L), 1 at the last position
@@ -74,19 +78,19 @@ class LinearChainCRF(keras.layers.Layer):
         score = (
             ops.sum(emissions * chosen, axis=(1, 2))
             + ops.sum(steps, axis=(1, 2))
-            + ops.sum(chosen[:, 0] * self._scores("start"), axis=-1)
-            + ops.sum(chosen * ops.expand_dims(last, -1) * self._scores("end"), axis=(1, 2))
+            + ops.sum(chosen[:, 0] * start, axis=-1)
+            + ops.sum(chosen * ops.expand_dims(last, -1) * end, axis=(1, 2))
         )
 
         def step(before, now):
             emission, real, first = now[:, :-2], now[:, -2:-1], now[:, -1:]
             ways = ops.expand_dims(before, -1) + self._scores("transitions")  # (B, C, C)
-            after = ops.where(first > 0, self._scores("start"), ops.logsumexp(ways, axis=1))
+            after = ops.where(first > 0, start, ops.logsumexp(ways, axis=1))
             after = ops.where(real > 0, after + emission, before)
             return after, after
 
         total, _ = ops.scan(step, ops.zeros_like(emissions[:, 0]), _positions(emissions, mask))
-        partition = ops.logsumexp(total + self._scores("end"), axis=-1)  # (B,)
+        partition = ops.logsumexp(total + end, axis=-1)  # (B,)
         return (score - partition) * mask[:, 0]
 
     def decode(self, emissions, mask):
@@ -128,29 +132,19 @@ class LinearChainCRF(keras.layers.Layer):
         labels = ops.transpose(ops.reshape(labels, ops.shape(came_from)[:2]))  # (B, L)
         return ops.take_along_axis(labels, ops.cast(ops.argsort(places, axis=1), "int32"), axis=1)
 
-    def decode_each(self, sentences, batch_size=32):
-        """The likeliest label sequences of sentences of different lengths.
+    def decode_each(self, sentences):
+        """The likeliest label sequences of sentences of different lengths, in numpy.
 
         Args:
             sentences: list of numpy arrays, each `(length, C)`.
-            batch_size: int.
 
         Returns:
             list of int32 arrays, each `(length,)`.
         """
-        labels = []
-        for start in range(0, len(sentences), batch_size):
-            part = sentences[start : start + batch_size]
-            length = 8
-            while length < max(map(len, part)):
-                length *= 2  # few shapes, for the sake of compiled backends
-            emissions = np.zeros((batch_size, length, len(self.allowed["start"])), "float32")
-            mask = np.zeros((batch_size, length), "int32")
-            for i, sentence in enumerate(part):
-                emissions[i, : len(sentence)], mask[i, : len(sentence)] = sentence, 1
-            best = ops.convert_to_numpy(self.decode(emissions, mask))
-            labels += [best[i, : len(sentence)] for i, sentence in enumerate(part)]
-        return labels
+        scores = [
+            ops.convert_to_numpy(self._scores(name)) for name in ("start", "transitions", "end")
+        ]
+        return [_viterbi(np.asarray(sentence, "float32"), *scores) for sentence in sentences]
 
     def get_config(self):
         return {
@@ -177,3 +171,18 @@ def _positions(emissions, mask):
     first = ops.zeros_like(mask) + ops.cast(ops.arange(ops.shape(mask)[1]) == 0, "float32")
     marks = ops.stack([mask, first], axis=-1)
     return ops.transpose(ops.concatenate([emissions, marks], axis=-1), (1, 0, 2))
+
+
+def _viterbi(emissions, start, transitions, end):
+    """The likeliest labels of one sequence, int32 `(length,)`."""
+    if not len(emissions):
+        return np.zeros(0, "int32")
+    best, came_from = start + emissions[0], []
+    for emission in emissions[1:]:
+        ways = best[:, None] + transitions  # (C, C)
+        came_from.append(ways.argmax(axis=0))
+        best = ways.max(axis=0) + emission
+    labels = [int((best + end).argmax())]
+    for before in reversed(came_from):
+        labels.append(int(before[labels[-1]]))
+    return np.array(labels[::-1], "int32")

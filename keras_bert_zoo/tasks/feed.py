@@ -176,9 +176,14 @@ def _as_text(leaf):
     if isinstance(leaf, (list, tuple)):
         return leaf
     array = np.asarray(leaf)
-    if array.ndim == 1 and array.dtype.kind in "OS":
-        return [item.decode("utf-8") if isinstance(item, bytes) else item for item in array]
-    return array
+    return _decoded(array.tolist()) if array.ndim and array.dtype.kind in "OS" else array
+
+
+def _decoded(nest):
+    """Nested lists with their bytes as text."""
+    if isinstance(nest, list):
+        return [_decoded(item) for item in nest]
+    return nest.decode("utf-8") if isinstance(nest, bytes) else nest
 
 
 def _refuse_beside_dataset(*extras):

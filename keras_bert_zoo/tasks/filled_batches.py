@@ -22,6 +22,11 @@ class FilledBatchModel(EncoderModel):
     A subclass gives `default_compile`.
     """
 
+    # Whether labels and weights stand for positions, of which most may not count.
+    by_position = False
+    # What to say where the loss cannot be chosen.
+    own_loss = None
+
     def default_compile(self):
         """A dict of `optimizer`, `loss` and `metrics` or `weighted_metrics`."""
         raise NotImplementedError
@@ -64,7 +69,11 @@ class FilledBatchModel(EncoderModel):
         defaults = self.default_compile()
         if _is_auto(loss) and "loss_weights" in defaults:
             kwargs.setdefault("loss_weights", defaults["loss_weights"])
+        if not _is_auto(loss) and self.own_loss:
+            raise ValueError(f"{type(self).__name__} {self.own_loss}; leave loss at its default.")
         loss = defaults["loss"] if _is_auto(loss) else tree.map_structure(_on_logits, loss)
+        if self.by_position:
+            loss = tree.map_structure(_over_weights, loss)
         if _is_auto(metrics):
             metrics = None if weighted_metrics else defaults.get("metrics")
             weighted_metrics = weighted_metrics or defaults.get("weighted_metrics")
@@ -106,7 +115,10 @@ class FilledBatchModel(EncoderModel):
     def compile_from_config(self, config):
         config = dict(config)
         built = config.pop("optimizer_built", True)
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        given = keras.saving.deserialize_keras_object(config)
+        if self.own_loss:
+            given["loss"] = "auto"
+        self.compile(**given)
         if built:  # its variables can only be loaded where they exist
             self.optimizer.build(self.trainable_variables)
 
@@ -118,6 +130,7 @@ class FilledBatchModel(EncoderModel):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         if isinstance(x, dict):
+            sample_weight = ones_for_none(sample_weight, y)
             real = _real_rows(x)  # (B,)
             self._loss_tracker.weigh(self.count_for_loss(real, sample_weight))
             if not self._metrics_are_weighted:
@@ -169,6 +182,20 @@ def _on_logits(loss):
             "pass from_logits=True."
         )
     return loss
+
+
+def _over_weights(loss):
+    """A mean loss as the mean over what counts, whatever the number of positions."""
+    if not isinstance(loss, keras.losses.Loss) or loss.reduction not in _MEAN_REDUCTIONS:
+        return loss
+    return type(loss).from_config({**loss.get_config(), "reduction": "mean_with_sample_weight"})
+
+
+def ones_for_none(sample_weight, y):
+    """The sample weights; ones for each label where there are none."""
+    if sample_weight is not None:
+        return sample_weight
+    return tree.map_structure(lambda leaf: ops.ones_like(leaf, dtype="float32"), y)
 
 
 def _is_auto(argument):

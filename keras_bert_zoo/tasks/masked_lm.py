@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled
+from keras_bert_zoo.data.labels import example_weights
 from keras_bert_zoo.data.masking import FoundMasks, MaskedExamples, Masker
 from keras_bert_zoo.data.probabilities import log_softmax, softmax
 from keras_bert_zoo.layers.heads import MaskedLMHead
@@ -58,6 +59,7 @@ class MaskedLM(Task):
 
     head_groups = ("masked_lm",)
     uses_pooler = False
+    by_position = True
     needs_labels = False
 
     def __init__(
@@ -70,7 +72,7 @@ class MaskedLM(Task):
         name=None,
         trainable=True,
     ):
-        if not isinstance(mask_rate, (int, float)) or not 0 < mask_rate < 1:
+        if not isinstance(mask_rate, (int, float, np.floating)) or not 0 < mask_rate < 1:
             raise ValueError(f"mask_rate must lie between 0 and 1; got {mask_rate!r}.")
         config = backbone.config
 
@@ -90,7 +92,7 @@ class MaskedLM(Task):
         logits = head(sequence, positions)  # (B, P, V)
 
         # === Task ===
-        self.mask_rate = mask_rate
+        self.mask_rate = float(mask_rate)
         self.whole_words = bool(whole_words)
         super().__init__(
             backbone,
@@ -134,9 +136,7 @@ class MaskedLM(Task):
         if y is not None:
             raise ValueError("MaskedLM takes no labels beside texts: it hides tokens itself.")
         masker = Masker.for_tokenizer(self.preprocessor.tokenizer, self.mask_rate, self.whole_words)
-        weights = np.ones(len(examples), "float32")
-        if sample_weight is not None:
-            weights = weights * sample_weight.reshape(-1)
+        weights = example_weights(sample_weight, examples.count)
         seed = random.randrange(2**32) if training else 0
         return MaskedExamples(examples.examples, masker, weights, seed, fixed=not training)
 

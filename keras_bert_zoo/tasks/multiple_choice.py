@@ -8,7 +8,7 @@ from keras_bert_zoo.data.choices import ChoiceExamples, check_choices, encode_ch
 from keras_bert_zoo.data.labels import label_list
 from keras_bert_zoo.data.probabilities import softmax
 from keras_bert_zoo.layers.activations import initializer
-from keras_bert_zoo.layers.choices import FlattenChoices, GroupChoices
+from keras_bert_zoo.layers.choices import ABSENT, FlattenChoices, GroupChoices
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.texts import check_texts
 from keras_bert_zoo.training.optimizers import create_optimizer
@@ -87,7 +87,7 @@ class MultipleChoice(Task):
         logits = group(scores, inputs["padding_mask"])  # (B, N)
 
         # === Task ===
-        self.dropout = dropout
+        self.dropout = None if dropout is None else float(dropout)
         super().__init__(
             backbone,
             outputs=logits,
@@ -131,16 +131,25 @@ class MultipleChoice(Task):
         if len(y) != len(examples):
             raise ValueError(f"There are {len(examples)} examples but {len(y)} labels.")
         if isinstance(examples, ArrayExamples):
-            counts = examples.arrays["padding_mask"].any(axis=-1).sum(axis=-1)
+            present = examples.arrays["padding_mask"].any(axis=-1)
         else:
-            counts = examples.counts
-        y = encode_choices(y, counts)
+            present = [np.ones(count, bool) for count in examples.counts]
+        y = encode_choices(y, present)
         return super().encode_targets(examples, y, sample_weight, training, class_weight)
 
     def encode_labels(self, y):
         return y
 
     # === Prediction ===
+
+    def join(self, parts):
+        widest = max(part.shape[1] for part in parts)
+        return np.concatenate(
+            [
+                np.pad(part, ((0, 0), (0, widest - part.shape[1])), constant_values=ABSENT)
+                for part in parts
+            ]
+        )
 
     def choose(self, prompt, choices, batch_size=None):
         """The likeliest choice.

@@ -8,10 +8,10 @@ from keras import ops
 
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled
 from keras_bert_zoo.data.best_spans import best_spans, no_answer_score
-from keras_bert_zoo.data.contexts import align, in_windows, read_answer, span_labels
-from keras_bert_zoo.data.labels import label_list
+from keras_bert_zoo.data.contexts import align, context_windows, read_answer, span_labels
+from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.layers.activations import initializer
-from keras_bert_zoo.metrics.squad import best_no_answer_threshold
+from keras_bert_zoo.metrics.squad import best_no_answer_threshold, squad_scores
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.texts import split_pairs
 from keras_bert_zoo.training.optimizers import create_optimizer
@@ -64,6 +64,7 @@ class QuestionAnswerer(Task):
 
     head_groups = ("question_answerer",)
     uses_pooler = False
+    by_position = True
     default_max_length = 384
 
     def __init__(
@@ -144,7 +145,7 @@ class QuestionAnswerer(Task):
             )
         questions, contexts = split_pairs(x)
         preprocessor = self.preprocessor
-        found = in_windows(
+        found = context_windows(
             preprocessor.tokenizer, questions, contexts, preprocessor.max_length, self.stride
         )
         return self.packed(found.rows, owners=found.owners, count=len(found), source=found)
@@ -152,13 +153,11 @@ class QuestionAnswerer(Task):
     def encode_targets(self, examples, y, sample_weight, training, class_weight=None):
         if class_weight is not None:
             raise ValueError("QuestionAnswerer takes no class_weight.")
-        weights = np.ones(examples.count, "float32")
-        if sample_weight is not None:
-            weights = sample_weight.reshape(-1) * weights
+        weights = example_weights(sample_weight, examples.count)
         if isinstance(examples, ArrayExamples):
             labels = _positions(y, examples.arrays["token_ids"].shape)
         else:
-            start, end, aligned = self._align(label_list(y), examples.source)
+            start, end, aligned = self._align(label_list(y), examples.source, training)
             labels = {"start": start, "end": end}
             weights = weights * aligned
             if not training:  # each example counts once, whatever its windows
@@ -166,7 +165,7 @@ class QuestionAnswerer(Task):
         by_row = weights[examples.owners].astype("float32")
         return Labelled(examples, labels, {"start": by_row, "end": by_row})
 
-    def _align(self, y, contexts):
+    def _align(self, y, contexts, training):
         """Labels for each row, and for each example whether its answer can be used."""
         if len(y) != len(contexts):
             raise ValueError(f"There are {len(contexts)} examples but {len(y)} labels.")
@@ -177,9 +176,11 @@ class QuestionAnswerer(Task):
                 f"y[{lacking[0]}] has no answer. Make the model with no_answer=True to learn that "
                 "a context may hold none."
             )
-        spans, self.alignment_report = align(answers, contexts)
-        if self.alignment_report.misaligned or self.alignment_report.widened:
-            logger.warning("%s", self.alignment_report)
+        spans, report = align(answers, contexts)
+        if training:
+            self.alignment_report = report
+        if report.misaligned or report.widened:
+            logger.warning("%s", report)
         return *span_labels(spans, contexts), (spans[:, 0] != -2).astype("float32")
 
     # === Prediction ===
@@ -216,15 +217,17 @@ class QuestionAnswerer(Task):
         """
         single = isinstance(question, str) and isinstance(context, str)
         x = ([question], [context]) if single else (question, context)
-        answers = [ranked[:top_k] for ranked, _ in self._ranked(x, max_answer_length, batch_size)]
+        ranked = self._ranked(x, max_answer_length, batch_size, top_k)
+        answers = [best[:top_k] for best, _ in ranked]
         if top_k == 1:
             answers = [best for (best,) in answers]
         return answers[0] if single else answers
 
-    def _ranked(self, x, max_answer_length=30, batch_size=None):
+    def _ranked(self, x, max_answer_length=30, batch_size=None, top_k=1):
         """For each example the answers, the best first, and how much better none would be."""
-        if max_answer_length < 1:
-            raise ValueError(f"max_answer_length must be at least 1; got {max_answer_length!r}.")
+        for name, number in (("max_answer_length", max_answer_length), ("top_k", top_k)):
+            if not isinstance(number, (int, np.integer)) or number < 1:
+                raise ValueError(f"{name} must be a whole number, at least 1; got {number!r}.")
         found = []
         for examples, outputs in self._run(x, batch_size):
             contexts = examples.source
@@ -232,6 +235,11 @@ class QuestionAnswerer(Task):
             for example in range(len(contexts)):
                 spans = best_spans(contexts, example, logits, max_answer_length, CANDIDATES)
                 none = no_answer_score(contexts, example, logits)
+                if not spans or not np.isfinite(none):
+                    raise ValueError(
+                        f"Item {example}: the logits are not finite; look whether the training "
+                        "diverged."
+                    )
                 found.append((self._answers(contexts, example, spans, none), none - spans[0].score))
         return found
 
@@ -274,9 +282,15 @@ class QuestionAnswerer(Task):
         ranked = self._ranked(x, batch_size=batch_size)
         texts = [next((a["answer"] for a in answers if a["answer"]), "") for answers, _ in ranked]
         margins = [margin for _, margin in ranked]
-        best = best_no_answer_threshold(texts, _texts_of(y), margins)
-        self.threshold = float(best["best_f1_thresh"])
-        return {"exact": best["best_exact"], "f1": best["best_f1"], "threshold": self.threshold}
+        references = _texts_of(y)
+        best = best_no_answer_threshold(texts, references, margins)["best_f1_thresh"]
+        # Where it is best to answer nothing the official script says 0, which may answer some.
+        found = []
+        for threshold in (float(best), min(margins) - 1.0):
+            scores = squad_scores(texts, references, margins, threshold)
+            found.append((scores["f1"], scores["exact"], threshold))
+        f1, exact, self.threshold = max(found, key=lambda one: one[0])
+        return {"exact": exact, "f1": f1, "threshold": self.threshold}
 
     # === In and out ===
 
@@ -291,6 +305,8 @@ class QuestionAnswerer(Task):
 
 def _of_real_tokens(x, y_pred):
     """Logits that leave padding no chance, so that they do not hang on how far a row is padded."""
+    if x.get("padding_mask") is None:
+        return y_pred
     real = ops.not_equal(x["padding_mask"], 0)  # (B, L)
     return {
         name: ops.where(real, ops.cast(logits, "float32"), -1e9) for name, logits in y_pred.items()

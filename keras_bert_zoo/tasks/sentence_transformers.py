@@ -36,6 +36,8 @@ def read_settings(folder):
     if folder is None or not (folder / MODULES_FILE).is_file():
         return {}
     modules = read_json(folder / MODULES_FILE, list)
+    if not all(isinstance(module, dict) and "type" in module for module in modules):
+        raise CheckpointError(f"{folder / MODULES_FILE}: each step needs a type.")
     steps = [str(module["type"]).rsplit(".", 1)[-1] for module in modules]
     if steps not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
         raise CheckpointError(
@@ -52,11 +54,28 @@ def read_settings(folder):
             f"{', '.join(_MODES)}, one at a time."
         )
     settings = {"pooling": _MODES[chosen[0]], "normalize": len(steps) == 3}
+    _refuse_prompts(folder / "config_sentence_transformers.json")
     if (folder / LENGTH_FILE).is_file():
-        length = read_json(folder / LENGTH_FILE).get("max_seq_length")
-        if length is not None:
-            settings["max_length"] = length
+        content = read_json(folder / LENGTH_FILE)
+        if content.get("max_seq_length") is not None:
+            settings["max_length"] = content["max_seq_length"]
+        tokenizer = folder / "tokenizer_config.json"
+        lowercases = tokenizer.is_file() and read_json(tokenizer).get("do_lower_case", True)
+        if content.get("do_lower_case") and not lowercases:
+            raise CheckpointError(
+                f"{folder / LENGTH_FILE} lower-cases texts, but the tokenizer does not; pass a "
+                "folder whose tokenizer_config.json has do_lower_case."
+            )
     return settings
+
+
+def _refuse_prompts(path):
+    """Raises where sentence-transformers would put a prompt before each text."""
+    prompt = read_json(path).get("default_prompt_name") if path.is_file() else None
+    if prompt is not None:
+        raise CheckpointError(
+            f'{path} puts the prompt "{prompt}" before each text, which is not supported.'
+        )
 
 
 def write_settings(folder, pooling, normalize, width, max_length):

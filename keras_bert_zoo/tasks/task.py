@@ -72,10 +72,7 @@ class Task(TextModel):
             for layer, flag in flags:
                 layer.trainable = flag
         if not isinstance(frozen, str) or frozen != "nothing":
-            freeze(backbone, frozen, self._unused)
-        for layer in backbone.layers:
-            if layer.name in self._unused:
-                layer.trainable = False
+            freeze(backbone, frozen)
         self.compile()
 
     # === Text ===
@@ -125,7 +122,29 @@ class Task(TextModel):
 
     @property
     def _unused(self):
+        """The backbone's layers that no output depends on. Not trained, but not frozen either:
+        the backbone may serve another task."""
         return () if self.uses_pooler else ("pooler",)
+
+    @property
+    def trainable_variables(self):
+        unused = tuple(f"{name}/" for name in self._unused)
+        return [v for v in super().trainable_variables if not v.path.startswith(unused)]
+
+    @property
+    def non_trainable_variables(self):
+        trained = {id(variable) for variable in self.trainable_variables}
+        return [variable for variable in self.variables if id(variable) not in trained]
+
+    @property
+    def trainable_weights(self):
+        unused = tuple(f"{name}/" for name in self._unused)
+        return [w for w in super().trainable_weights if not w.path.startswith(unused)]
+
+    @property
+    def non_trainable_weights(self):
+        trained = {id(weight) for weight in self.trainable_weights}
+        return [weight for weight in self.weights if id(weight) not in trained]
 
     def freeze(self, frozen):
         """Chooses what of the backbone stays as it is in training, and compiles anew.
@@ -137,7 +156,7 @@ class Task(TextModel):
         Raises:
             ValueError: none of these.
         """
-        freeze(self.backbone, frozen, self._unused)
+        freeze(self.backbone, frozen)
         self.compile_again()
 
     # === Config ===

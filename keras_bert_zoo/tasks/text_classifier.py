@@ -98,7 +98,7 @@ class TextClassifier(LabelledTask):
         self.num_classes = num_classes
         self.labels = labels
         self.multi_label = bool(multi_label)
-        self.dropout = dropout
+        self.dropout = None if dropout is None else float(dropout)
         self.threshold = float(threshold)
         super().__init__(
             backbone,

@@ -68,6 +68,7 @@ class TextEmbedder(Task):
 
     uses_pooler = False
     needs_labels = False
+    own_loss = "chooses its loss by the labels: cosines, or none"
 
     def __init__(
         self,
@@ -104,7 +105,8 @@ class TextEmbedder(Task):
 
         # === Task ===
         self.pooling = pooling
-        self.chosen_layers = layers if isinstance(layers, int) else list(layers)
+        single = isinstance(layers, (int, np.integer))
+        self.chosen_layers = int(layers) if single else [int(layer) for layer in layers]
         self.combine = combine
         self.normalize = bool(normalize)
         super().__init__(
@@ -124,6 +126,15 @@ class TextEmbedder(Task):
             "loss": keras.losses.MeanSquaredError(),
             "metrics": [],
         }
+
+    def compile(self, optimizer="auto", loss="auto", *, metrics="auto", **kwargs):
+        """As `Task.compile`; the loss follows from the labels, and metrics do not know pairs."""
+        if (metrics != "auto" and metrics) or kwargs.get("weighted_metrics"):
+            raise ValueError(
+                "TextEmbedder takes no metrics: its outputs are vectors. Use "
+                "metrics.callback.PredictionMetrics."
+            )
+        super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         pairs = to_unit_length(ops.reshape(ops.cast(y_pred, "float32"), (-1, 2, y_pred.shape[-1])))
@@ -262,7 +273,7 @@ class TextEmbedder(Task):
             load_weights=load_weights,
             max_length=length if max_length is None else max_length,
             ignore=ignore,
-            **{**settings, **options},
+            **{**settings, **{k: v for k, v in options.items() if v is not None}},
         )
 
     def export_to_transformers(self, directory):

@@ -237,6 +237,10 @@ class TextModel(FilledBatchModel):
         ]
         if not parts:
             return self.assemble(self.packed([]), [])
+        return self.join(parts)
+
+    def join(self, parts):
+        """The outputs of several batches of a dataset as one."""
         if isinstance(parts[0], list):
             return [item for part in parts for item in part]
         return tree.map_structure(lambda *leaves: np.concatenate(leaves), *parts)

@@ -7,13 +7,14 @@ from keras import ops
 from keras_bert_zoo.data import tagging, tags
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled, PositionValues
 from keras_bert_zoo.data.label_schemes import allowed, scheme_of
-from keras_bert_zoo.data.labels import label_list
-from keras_bert_zoo.data.words import in_windows, words_of_lists, words_of_texts
+from keras_bert_zoo.data.labels import example_weights, label_list
+from keras_bert_zoo.data.words import sentence_windows, words_of_lists, words_of_texts
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.crf import LinearChainCRF
 from keras_bert_zoo.tasks.classification_head import (
     checked_classes,
 )
+from keras_bert_zoo.tasks.filled_batches import ones_for_none
 from keras_bert_zoo.tasks.labelled_task import LabelledTask
 from keras_bert_zoo.tokenizers.texts import check_texts
 from keras_bert_zoo.training.optimizers import create_optimizer
@@ -74,6 +75,7 @@ class TokenClassifier(LabelledTask):
     own_groups = ("crf",)
     carried = ("dropout", "stride", "frozen")
     uses_pooler = False
+    by_position = True
 
     def __init__(
         self,
@@ -89,7 +91,8 @@ class TokenClassifier(LabelledTask):
         trainable=True,
     ):
         num_classes, labels = checked_classes(num_classes, labels)
-        if stride is not None and (not isinstance(stride, (int, np.integer)) or stride < 0):
+        whole = isinstance(stride, (int, np.integer)) and not isinstance(stride, bool)
+        if stride is not None and (not whole or stride < 0):
             raise ValueError(f"stride must be a number of tokens, at least 0; got {stride!r}.")
 
         # === Layers ===
@@ -114,8 +117,8 @@ class TokenClassifier(LabelledTask):
         # === Task ===
         self.num_classes = num_classes
         self.labels = labels
-        self.dropout = dropout
-        self.stride = stride
+        self.dropout = None if dropout is None else float(dropout)
+        self.stride = None if stride is None else int(stride)
         self.has_crf = bool(crf)
         super().__init__(
             backbone,
@@ -141,7 +144,12 @@ class TokenClassifier(LabelledTask):
             else [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
         }
 
+    @property
+    def own_loss(self):
+        return "with crf=True has the CRF's likelihood as its loss" if self.has_crf else None
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        sample_weight = ones_for_none(sample_weight, y)
         if not self.has_crf:
             return super().compute_loss(x, y, y_pred, sample_weight, training=training)
         likelihood = self.crf.log_likelihood(y_pred, y, sample_weight)  # (B,)
@@ -162,15 +170,18 @@ class TokenClassifier(LabelledTask):
         tokenizer = self.preprocessor.tokenizer
         if isinstance(x, tuple):
             raise ValueError("TokenClassifier takes sentences, not pairs: pass one list.")
-        first = next(iter(x), None) if hasattr(x, "__iter__") else None
-        if isinstance(x, (str, bytes)) or isinstance(first, (str, bytes, np.str_)):
-            texts = check_texts([x] if isinstance(x, (str, bytes)) else x)
+        if hasattr(x, "__iter__") and not isinstance(x, (str, bytes, dict)):
+            x = list(x)
+        if isinstance(x, list) and x and isinstance(x[0], (str, bytes)):
+            texts = check_texts(x)
             found = words_of_texts(tokenizer, texts)
         else:
             texts, found = None, words_of_lists(tokenizer, x)
         max_length, special = self.preprocessor.max_length, tokenizer.special_ids
         stride = max_length // 4 if self.stride is None else self.stride
-        sentences = in_windows(found, texts, max_length, stride, special["cls"], special["sep"])
+        sentences = sentence_windows(
+            found, texts, max_length, stride, special["cls"], special["sep"]
+        )
         return self.packed(
             sentences.rows, owners=sentences.owners, count=len(sentences), source=sentences
         )
@@ -182,6 +193,8 @@ class TokenClassifier(LabelledTask):
         else:
             sentences = examples.source
             numbers = tags.encode_tags(label_list(y), sentences, self.labels, self.num_classes)
+            if self.has_crf:
+                tags.check_sequences(numbers, self.class_names)
             classes, weights = tags.in_rows(numbers, sentences)
         if class_weight is not None:
             if self.has_crf:
@@ -189,14 +202,8 @@ class TokenClassifier(LabelledTask):
             by_class = self.weights_by_class(class_weight)
             weights = [w * by_class[c] for c, w in zip(classes, weights, strict=True)]
         if sample_weight is not None:
-            by_example = sample_weight.reshape(len(sample_weight), -1)
-            if by_example.shape[1] != 1:
-                raise ValueError(
-                    "TokenClassifier takes one sample weight a sentence; got the shape "
-                    f"{sample_weight.shape}."
-                )
-            owners = examples.owners
-            weights = [w * by_example[owner, 0] for owner, w in zip(owners, weights, strict=True)]
+            by_row = example_weights(sample_weight, examples.count)[examples.owners]
+            weights = [w * of_row for w, of_row in zip(weights, by_row, strict=True)]
         return Labelled(
             examples, PositionValues(classes, "int32"), PositionValues(weights, "float32")
         )
@@ -245,10 +252,14 @@ class TokenClassifier(LabelledTask):
             found = self._decoded(self.predict(words, batch_size=batch_size))
             return [[self.class_names[number] for number in sentence] for sentence in found]
         texts = [texts] if isinstance(texts, str) else check_texts(texts)
+        if not texts:
+            return []
         naming = "plain" if self.labels is None else scheme_of(self.labels)
         ((examples, outputs),) = self._run(texts, batch_size)
         sentences = examples.source
-        units = tagging.units(sentences, tagging.pieces_of_words(sentences, outputs), aggregation)
+        units = tagging.units(
+            sentences, tagging.pieces_of_words(sentences, outputs), aggregation, self.num_classes
+        )
         labels = self._decoded([logits for _, logits in units])
         if aggregation == "none":
             naming = "plain"

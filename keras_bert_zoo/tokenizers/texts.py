@@ -42,7 +42,7 @@ def check_texts(texts):
     """
     if isinstance(texts, np.ndarray) and texts.ndim != 1:
         raise ValueError(f"A batch of texts has one axis; got the shape {texts.shape}.")
-    if isinstance(texts, (bytes, dict)) or not hasattr(texts, "__iter__"):
+    if isinstance(texts, (str, bytes, dict)) or not hasattr(texts, "__iter__"):
         raise ValueError(f"A batch of texts is a list of str; got {type(texts).__name__}.")
     checked = []
     for i, text in enumerate(texts):

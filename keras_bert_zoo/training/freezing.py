@@ -5,12 +5,11 @@ import numpy as np
 _BELOW_BLOCKS = ("embeddings", "embedding_projection")
 
 
-def freeze(backbone, frozen, unused=()):
+def freeze(backbone, frozen):
     """Sets which layers of a backbone stay as they are in training.
 
     Args:
         backbone: Backbone.
-        unused: tuple of str. Layers that no output depends on: never trained.
         frozen: `"nothing"`; `"embeddings"`; an int n, for the embeddings and the lower n blocks;
             `"backbone"`, for all of it; or a list of layer names.
 
@@ -19,7 +18,7 @@ def freeze(backbone, frozen, unused=()):
     """
     names = _frozen_names(backbone, frozen)
     for layer in backbone.layers:
-        layer.trainable = layer.name not in (*names, *unused)
+        layer.trainable = layer.name not in names
 
 
 def frozen_choice(backbone, unused=()):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from keras_bert_zoo.data.best_spans import best_spans, no_answer_score
 from keras_bert_zoo.data.contexts import (
     align,
-    in_windows,
+    context_windows,
     read_answer,
     span_labels,
     token_windows,
@@ -22,7 +22,7 @@ CONTEXTS = ["the film was good, the tea was bad", "a warmest cup of tea"]
 
 def contexts(texts=CONTEXTS, max_length=14, stride=3):
     tokenizer = support.tiny_tokenizer()
-    return in_windows(tokenizer, ["was it good"] * len(texts), texts, max_length, stride)
+    return context_windows(tokenizer, ["was it good"] * len(texts), texts, max_length, stride)
 
 
 @settings(max_examples=300, deadline=None)

@@ -8,7 +8,12 @@ import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_bert_zoo.data.words import in_windows, word_windows, words_of_lists, words_of_texts
+from keras_bert_zoo.data.words import (
+    sentence_windows,
+    word_windows,
+    words_of_lists,
+    words_of_texts,
+)
 
 LENGTHS = st.lists(st.integers(1, 5), max_size=40)
 
@@ -24,7 +29,7 @@ def test_windows_cover_every_word_and_fit(lengths, room, stride):
     assert covered == set(range(len(lengths)))
     for (_, before), (first, last) in itertools.pairwise(windows):
         assert last > before, "a window reaches beyond the one before it"
-        assert sum(lengths[first:before]) <= stride
+        assert sum(lengths[first:before]) <= min(stride, room // 2)
 
 
 def test_neighbours_share_as_much_as_they_may():
@@ -39,7 +44,7 @@ def test_each_word_has_its_place_with_most_context(counts, stride):
     tokenizer = support.tiny_tokenizer()
     lists = [["warmer" if i % 3 else "film" for i in range(count)] for count in counts]
     words = words_of_lists(tokenizer, lists)
-    sentences = in_windows(words, None, 10, stride, 2, 3)
+    sentences = sentence_windows(words, None, 10, stride, 2, 3)
     assert len(sentences) == len(counts)
     for number, (sentence, places) in enumerate(zip(words, sentences.places, strict=True)):
         mine = np.flatnonzero(sentences.owners == number)
@@ -53,7 +58,7 @@ def test_each_word_has_its_place_with_most_context(counts, stride):
 
 def test_a_word_in_two_windows_belongs_to_that_with_more_context():
     words = words_of_lists(support.tiny_tokenizer(), [["good"] * 6])
-    sentences = in_windows(words, None, 6, 2, 2, 3)  # windows (0, 4) and (2, 6)
+    sentences = sentence_windows(words, None, 6, 2, 2, 3)  # windows (0, 4) and (2, 6)
     rows = [place.row for place in sentences.places[0]]
     assert rows == [0, 0, 0, 1, 1, 1]
 
@@ -66,7 +71,7 @@ def test_a_word_without_a_piece_is_unknown_and_not_lost():
 
 def test_a_word_longer_than_a_window_keeps_its_first_pieces():
     words = words_of_lists(support.tiny_tokenizer(), [["warmer" + "er" * 9, "film"]])
-    sentences = in_windows(words, None, 6, 2, 2, 3)
+    sentences = sentence_windows(words, None, 6, 2, 2, 3)
     assert [place.pieces for place in sentences.places[0]] == [4, 1]
     assert len(words[0][0].pieces) > 4
 

@@ -96,6 +96,29 @@ def test_bad_examples(model, x, y, message):
         model.fit(x, y, verbose=0)
 
 
+def test_a_dataset_with_varying_numbers_of_choices(model):
+    class One(keras.utils.PyDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, batch):
+            where = slice(batch, batch + 1)
+            return (PROMPTS[where], CHOICES[where]), ANSWERS[where]
+
+    x = (PROMPTS, CHOICES)
+    np.testing.assert_allclose(model.predict(One()), model.predict(x), atol=1e-5)
+    found = model.evaluate(One(), verbose=0)
+    np.testing.assert_allclose(found, model.evaluate(x, ANSWERS, verbose=0), atol=1e-5)
+
+
+def test_an_absent_choice_of_arrays_is_no_answer(model):
+    mask = np.array([[[0, 0, 0], [1, 1, 1]]])
+    x = {"token_ids": np.ones((1, 2, 3), "int32"), "padding_mask": mask}
+    assert model.evaluate(x, [1], verbose=0)[0] < 1
+    with pytest.raises(ValueError, match=r"y\[0\] is 0, a choice without a token"):
+        model.evaluate(x, [0], verbose=0)
+
+
 def test_it_needs_a_pooler():
     with pytest.raises(ValueError, match="MultipleChoice needs a backbone with pooler=True"):
         kbz.MultipleChoice(support.tiny_backbone(pooler=False))

@@ -79,6 +79,7 @@ def test_the_threshold_is_tuned_on_examples():
     assert [answer["answer"] for answer in model.answer(*x)] == best
     result = model.tune_threshold(x, [None] * 4)
     assert result["exact"] == 100
+    assert not any(answer["answer"] for answer in model.answer(*x))
     with pytest.raises(ValueError, match="needs a model that was made with no_answer=True"):
         reader(no_answer=False).tune_threshold(x, best)
 
@@ -131,7 +132,6 @@ def test_misaligned_answers_are_left_out_and_counted(caplog):
     model = support.scramble(reader())
     wrong = [ANSWERS[0], ("slow", 3), *ANSWERS[2:]]
     loss = model.evaluate((QUESTIONS, CONTEXTS), wrong, verbose=0)[0]
-    assert model.alignment_report.misaligned == (1,)
     assert "1 are not where they say and were left out (items 1)" in caplog.text
     right = [0, 2, 3]
     kept = model.evaluate(
@@ -181,6 +181,21 @@ def test_bad_examples(random_reader, x, y, message):
         random_reader.fit(x, y, verbose=0)
 
 
+def test_logits_that_are_not_finite():
+    model = reader()
+    model.weights[-1].assign([float("nan")] * 2)
+    with pytest.raises(ValueError, match="Item 0: the logits are not finite"):
+        model.answer(QUESTIONS, CONTEXTS)
+
+
+def test_the_report_is_that_of_the_training_data():
+    model = support.scramble(reader())
+    wrong = [ANSWERS[0], ("slow", 3), *ANSWERS[2:]]
+    x = (QUESTIONS, CONTEXTS)
+    model.fit(x, wrong, validation_data=(x, ANSWERS), verbose=0)
+    assert model.alignment_report.misaligned == (1,)
+
+
 def test_bad_arguments(random_reader):
     with pytest.raises(ValueError, match="stride must be a number of tokens"):
         reader(stride="8")
@@ -188,8 +203,9 @@ def test_bad_arguments(random_reader):
         reader(threshold=float("nan"))
     with pytest.raises(ValueError, match=r"y\[3\] has no answer. Make the model with no_answer"):
         reader(no_answer=False).fit((QUESTIONS, CONTEXTS), ANSWERS, verbose=0)
-    with pytest.raises(ValueError, match="max_answer_length must be at least 1"):
-        random_reader.answer(QUESTIONS, CONTEXTS, max_answer_length=0)
+    for name, number in (("max_answer_length", 0), ("max_answer_length", 2.5), ("top_k", 0)):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number, at least 1; got"):
+            random_reader.answer(QUESTIONS, CONTEXTS, **{name: number})
     with pytest.raises(ValueError, match="takes no class_weight"):
         random_reader.fit((QUESTIONS, CONTEXTS), ANSWERS, class_weight={0: 1}, verbose=0)
     ids = {"token_ids": np.ones((2, 4), "int32")}

@@ -170,8 +170,33 @@ def test_steps_that_are_not_known_are_refused(tmp_path):
         kbz.TextEmbedder.from_preset(tmp_path)
 
 
+def test_settings_of_a_folder_yield_to_what_is_given_alone(tmp_path):
+    embedder(pooling="max", normalize=False).export_to_transformers(tmp_path)
+    again = kbz.TextEmbedder.from_preset(tmp_path, pooling=None, normalize=None)
+    assert (again.pooling, again.normalize) == ("max", False)
+
+
+def test_prompts_are_refused(tmp_path):
+    embedder().export_to_transformers(tmp_path)
+    (tmp_path / "config_sentence_transformers.json").write_text('{"default_prompt_name": "query"}')
+    with pytest.raises(CheckpointError, match='puts the prompt "query" before each text'):
+        kbz.TextEmbedder.from_preset(tmp_path)
+
+
+def test_numbers_of_numpy_are_saved(tmp_path):
+    model = embedder(layers=np.array([1, 2]))
+    model.save_to_preset(tmp_path)
+    assert kbz.TextEmbedder.from_preset(tmp_path).chosen_layers == [1, 2]
+
+
 def test_bad_input(tmp_path):
     model = embedder()
+    with pytest.raises(ValueError, match="A batch of texts is a list of str; got str"):
+        model.search("tea", ["tea"])
+    with pytest.raises(ValueError, match="chooses its loss by the labels"):
+        model.compile(loss="mse")
+    with pytest.raises(ValueError, match="TextEmbedder takes no metrics"):
+        model.compile(metrics=["mse"])
     with pytest.raises(ValueError, match=r"layers holds 3; the encoder has the layers 0 .* to 2"):
         embedder(layers=[1, 3])
     with pytest.raises(ValueError, match="layers must be distinct numbers, at least one"):

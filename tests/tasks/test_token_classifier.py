@@ -198,6 +198,76 @@ def test_it_comes_back_exactly(crf, tmp_path):
         assert again.tag(words=WORDS) == model.tag(words=WORDS)
 
 
+def test_a_span_across_windows_is_learned_with_a_crf():
+    keras.utils.set_random_seed(0)
+    model = tagger(crf=True)
+    model.compile(optimizer=keras.optimizers.Adam(0.02))
+    words = [["film"] * 12 + ["tea"] * 20 + ["film"] * 5]
+    tags = [["O"] * 12 + ["B-TEA"] + ["I-TEA"] * 19 + ["O"] * 5]
+    losses = model.fit(words * 4, tags * 4, epochs=8, batch_size=4, verbose=0).history["loss"]
+    assert losses[0] < 5
+    assert losses[-1] < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize(
+    "tags, message",
+    [
+        (["I-TEA", "O"], r"y\[0\]\[0\] is 'I-TEA', which may not begin a sentence. A CRF gives"),
+        (["O", "I-TEA"], r"y\[0\]\[1\] is 'I-TEA', which may not follow 'O'"),
+    ],
+)
+def test_a_crf_refuses_labels_that_break_their_scheme(tags, message):
+    with pytest.raises(ValueError, match=message):
+        tagger(crf=True).fit([["tea", "film"]], [tags], verbose=0)
+    assert tagger().evaluate([["tea", "film"]], [tags], verbose=0)[0] > 0
+
+
+def test_an_own_loss_does_not_hang_on_padding(random_tagger):
+    model = support.scramble(tagger())
+    model.compile(loss="sparse_categorical_crossentropy")
+    wanted = random_tagger.evaluate(WORDS, TAGS, verbose=0)[0]
+    for size in (1, 5):
+        found = model.evaluate(WORDS, TAGS, batch_size=size, verbose=0, return_dict=True)
+        assert found["loss"] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_empty_texts_and_generators(random_tagger):
+    assert random_tagger.tag([]) == []
+    assert random_tagger.tag(["a film", ""])[1] == []
+    assert len(random_tagger.predict(iter(["a film", "film", "tea"]))) == 3
+    assert len(random_tagger.predict(iter([["a"], ["film"]]))) == 2
+    assert support.scramble(tagger(crf=True)).tag(["", "a film"])[0] == []
+
+
+def test_sentences_of_tf_data():
+    tf = pytest.importorskip("tensorflow")
+    model = support.scramble(tagger())
+    words, tags = [["a", "film"], ["film", "tea"]], [["O", "B-FILM"], ["B-FILM", "O"]]
+    data = tf.data.Dataset.from_tensor_slices((words, tags)).batch(2)
+    found = model.evaluate(data, verbose=0)
+    np.testing.assert_allclose(found, model.evaluate(words, tags, verbose=0), atol=1e-5)
+
+
+def test_one_batch_without_weights(random_tagger):
+    x = {name: np.ones((2, 4), "int32") for name in random_tagger.input}
+    assert np.isfinite(random_tagger.test_on_batch(x, np.ones((2, 4), "int32"))[0])
+
+
+def test_widened_spans_are_told(random_tagger, caplog):
+    random_tagger.evaluate(["a film"], [[(3, 4, "FILM")]], verbose=0)
+    assert "begins or ends within a word, and is widened to 'film'" in caplog.text
+    with pytest.raises(ValueError, match="overlap"):
+        tagger(labels=["O", "X", "Y"]).fit(["a film"], [[(0, 6, "X"), (0, 1, "Y")]], verbose=0)
+
+
+def test_a_pooler_is_left_alone_but_not_frozen():
+    backbone = support.tiny_backbone(num_layers=1)
+    tagger(backbone=backbone)
+    classifier = kbz.TextClassifier(backbone)
+    assert classifier.frozen == "nothing"
+    assert any("pooler" in weight.path for weight in classifier.trainable_weights)
+
+
 def test_a_pooler_is_left_alone(tmp_path):
     backbone = support.tiny_backbone(num_layers=1)
     model = tagger(backbone=backbone)
@@ -263,6 +333,7 @@ def test_validation_split_keeps_windows_together():
         (["tea  "], [[(3, 5, "TEA")]], r"y\[0\]: the span \(3, 5\) holds no word"),
         (["tea"], [[(0, 3, "CUP")]], r"y\[0\]\[0\] is 'B-CUP', which is none of the labels"),
         (["a tea"], [[(0, 5, "TEA"), (2, 5, "TEA")]], "overlap"),
+        (["tea"], [[("TEA", 0, 3)]], r"y\[0\]: a span is .start, end, type., two whole numbers"),
         (["tea"], [[(0, 3)]], r"y\[0\]: a span is \(start, end, type\)"),
         ((["tea"], ["film"]), [["O"]], "takes sentences, not pairs"),
         (WORDS[:1], None, "Labels are needed"),
@@ -279,6 +350,8 @@ def test_bad_arguments(random_tagger, tmp_path):
         tagger(stride=-1)
     with pytest.raises(ValueError, match="does not fit beside"):
         tagger(labels=["O", "B-PER", "LOC"])
+    with pytest.raises(ValueError, match="CRF's likelihood as its loss; leave loss at its default"):
+        tagger(crf=True).compile(loss="mse")
     with pytest.raises(ValueError, match="either texts, or words"):
         random_tagger.tag()
     with pytest.raises(ValueError, match="aggregation must be one of none, simple"):
@@ -289,7 +362,7 @@ def test_bad_arguments(random_tagger, tmp_path):
         tagger(crf=True).export_to_transformers(tmp_path)
     with pytest.raises(ValueError, match="class_weight does not go with crf"):
         tagger(crf=True).fit(WORDS, TAGS, class_weight={"O": 0.5}, verbose=0)
-    with pytest.raises(ValueError, match="one sample weight a sentence"):
+    with pytest.raises(ValueError, match="one sample weight an example"):
         random_tagger.fit(WORDS, TAGS, sample_weight=np.ones((5, 3)), verbose=0)
     ids = {"token_ids": np.ones((2, 4), "int32")}
     with pytest.raises(ValueError, match=r"of the shape \(2, 4\)"):
