@@ -92,7 +92,7 @@ def main(arguments):
     folder = arguments.save or Path(tempfile.mkdtemp()) / "reviews"
     classifier.save_to_preset(folder)
     restored = kbz.TextClassifier.from_preset(folder)
-    same = np.array_equal(restored.predict(NEW_LINES), classifier.predict(NEW_LINES))
+    same = np.allclose(restored.predict(NEW_LINES), classifier.predict(NEW_LINES), atol=1e-6)
     print(f"saved to {folder}, reloaded; the same logits: {same}")
     for line, result in zip(NEW_LINES, restored.classify(NEW_LINES), strict=True):
         print(f"  {result['label']:8} {result['score']:.2f}  {line}")
