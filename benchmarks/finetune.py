@@ -333,11 +333,14 @@ def difference(scores):
     return f"{gaps.mean():+.1f} ± {half:.1f}"
 
 
+RESULTS = Path(__file__).with_name("finetune_results.jsonl")
+
+
 def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("data"), help="the folder of the sets")
     parser.add_argument("--only", nargs="+", choices=JOBS, help="some of the sets")
-    parser.add_argument("--results", type=Path, default=Path("finetune_results.jsonl"))
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="print the results so far")
     return parser.parse_args()
 
