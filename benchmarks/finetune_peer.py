@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 import transformers
+from finetune_sets import minilm_folder
 
 from keras_bert_zoo.data.batching import Batches
 from keras_bert_zoo.tasks.feed import Feed
@@ -28,8 +29,6 @@ def fine_tune(task, class_name, job, train, seed):
     Returns:
         callable that maps an input dict to outputs in the form of the task's `predict_on_batch`.
     """
-    from finetune import minilm_folder
-
     torch.manual_seed(seed)
     count = 2 if class_name == "BertForQuestionAnswering" else task.num_classes
     model = getattr(transformers, class_name).from_pretrained(minilm_folder(), num_labels=count)

