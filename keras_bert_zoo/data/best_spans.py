@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from keras_bert_zoo.data.probabilities import softmax
+
 
 @dataclasses.dataclass(frozen=True)
 class Span:
@@ -59,3 +61,54 @@ def no_answer_score(contexts, example, logits):
     return min(
         float(logits[row][0][0]) + float(logits[row][1][0]) for row in contexts.rows_of(example)
     )
+
+
+def ranked_answers(contexts, example, spans, none, threshold):
+    """The best spans as texts with probabilities among each other.
+
+    Args:
+        contexts: Contexts.
+        example: int.
+        spans: list of Span, the best first.
+        none: float. The score of no answer.
+        threshold: float or None. By how much `none` must exceed the best span to come first; None
+            where every context holds an answer.
+
+    Returns:
+        list of dicts `answer`, `start` and `end` (characters) and `score`; no answer is "" at 0.
+    """
+    text, offsets = contexts.texts[example], contexts.offsets[example]
+    places = [(offsets[span.first, 0], offsets[span.last, 1]) for span in spans]
+    scores = [span.score for span in spans]
+    if threshold is not None:
+        places, scores = [*places, (0, 0)], [*scores, none]
+    answers = [
+        {"answer": text[start:end], "start": int(start), "end": int(end), "score": float(chance)}
+        for (start, end), chance in zip(places, softmax(np.array(scores)), strict=True)
+    ]
+    if threshold is None:
+        return answers
+    nothing = answers.pop()
+    if none - spans[0].score > threshold:
+        return [nothing, *answers]
+    better = 1 + sum(span.score >= none for span in spans[1:])
+    return [*answers[:better], nothing, *answers[better:]]
+
+
+def logits_of_tokens(contexts, example, outputs):
+    """The logits of each token of a context, from the row that shows most of what is around it.
+
+    Args:
+        contexts: Contexts.
+        example: int.
+        outputs: list of dicts of `start` and `end`, float arrays `(L,)`, one for each row.
+
+    Returns:
+        float32 array, `(T, 2)`.
+    """
+    logits = np.zeros((len(contexts.offsets[example]), 2), "float32")
+    for token, row in enumerate(contexts.homes[example]):
+        window = contexts.windows[row]
+        place = token - window.first + window.position
+        logits[token] = outputs[row]["start"][place], outputs[row]["end"][place]
+    return logits

@@ -235,3 +235,28 @@ def read_answer(answer, where):
             "start, a list of these, or None."
         )
     return text, start
+
+
+def position_labels(y, shape):
+    """Labels for id arrays: a dict of `start` and `end`, each `(N,)`."""
+    if not isinstance(y, dict) or set(y) != {"start", "end"}:
+        raise ValueError("With id arrays y must be a dict of start and end, positions in the rows.")
+    labels = {name: np.asarray(values) for name, values in y.items()}
+    for name, values in labels.items():
+        fits = values.shape == shape[:1] and values.dtype.kind in "iu"
+        if not fits or values.min(initial=0) < 0 or values.max(initial=0) >= shape[1]:
+            raise ValueError(
+                f"y[{name!r}] must hold {shape[0]} positions from 0 to {shape[1] - 1}; got "
+                f"{values!r}."
+            )
+    return {name: values.astype("int32") for name, values in labels.items()}
+
+
+def reference_texts(y):
+    """Answers as lists of texts."""
+    found = []
+    for i, answers in enumerate(y):
+        several = answers if isinstance(answers, list) else [answers]
+        read = [read_answer(answer, f"y[{i}]") for answer in several]
+        found.append([answer[0] for answer in read if answer is not None])
+    return found

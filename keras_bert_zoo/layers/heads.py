@@ -44,6 +44,23 @@ class MaskedLMHead(keras.layers.Layer):
         self.initializer_range = initializer_range
         self.activate = activation_function(activation)
 
+    @classmethod
+    def for_encoder(cls, config, embeddings, **kwargs):
+        """The head as an encoder's own code makes it.
+
+        Args:
+            config: EncoderConfig.
+            embeddings: EncoderEmbeddings of that encoder.
+            **kwargs: as for `keras.layers.Layer`.
+        """
+        return cls(
+            embeddings,
+            activation=config.activation,
+            layer_norm_epsilon=config.layer_norm_epsilon,
+            initializer_range=config.initializer_range,
+            **kwargs,
+        )
+
     @property
     def token_embedding(self):
         """The layer whose table decodes."""

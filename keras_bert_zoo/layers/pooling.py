@@ -1,6 +1,7 @@
 """From the hidden states of a text to one vector."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_bert_zoo.layers.activations import initializer
@@ -177,3 +178,24 @@ def to_unit_length(vectors):
     squares = ops.sum(ops.square(vectors), axis=-1, keepdims=True)
     # Not sqrt(0), whose gradient is infinite.
     return vectors * ops.rsqrt(ops.maximum(squares, 1e-24))
+
+
+def layer_numbers(layers, count):
+    """Layers as numbers from 0 (the embeddings) to `count`.
+
+    Raises:
+        ValueError: there is no such layer, or none is asked for.
+    """
+    several = [layers] if isinstance(layers, (int, np.integer)) else list(layers)
+    numbers = []
+    for layer in several:
+        whole = isinstance(layer, (int, np.integer)) and not isinstance(layer, bool)
+        if not whole or not -count - 1 <= layer <= count:
+            raise ValueError(
+                f"layers holds {layer!r}; the encoder has the layers 0 (embeddings) to {count}, "
+                f"or -1 to {-count - 1} from the end."
+            )
+        numbers.append(int(layer) % (count + 1))
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise ValueError(f"layers must be distinct numbers, at least one; got {layers!r}.")
+    return numbers

@@ -158,6 +158,21 @@ class Feed:
             )
 
 
+def validation_parts(validation_data):
+    """Validation data as `(x, y, sample_weight)`."""
+    parts = (validation_data,) if is_stream(validation_data) else validation_data
+    if not isinstance(parts, (tuple, list)) or not 1 <= len(parts) <= 3:
+        raise ValueError("validation_data must be (x, y), (x, y, weights) or a dataset.")
+    return (*parts, None, None)[:3]
+
+
+def first_examples(x, count):
+    """The first of some texts, pairs or id arrays."""
+    if isinstance(x, dict):
+        return {name: array if array is None else array[:count] for name, array in x.items()}
+    return tuple(part[:count] for part in x) if isinstance(x, tuple) else x[:count]
+
+
 def _numbers(weights):
     """Sample weights as float32, all finite."""
     try:

@@ -10,7 +10,7 @@ from keras_bert_zoo.tasks.classification_head import (
     label_fields,
     saved_head,
 )
-from keras_bert_zoo.tasks.loading import build_task
+from keras_bert_zoo.tasks.loading import build_task, split_options
 from keras_bert_zoo.tasks.task import Task
 
 
@@ -85,7 +85,7 @@ class LabelledTask(Task):
                 labels are the checkpoint's in another order.
         """
         found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
-        own, overrides = cls.split_options(options)
+        own, overrides = split_options(cls, options)
         given = {**own, "num_classes": num_classes, "labels": checked_labels(labels)}
         saved = saved_head(found, cls.__name__, *cls.head_groups)
         chosen, keep = choose_head(saved, given, cls.carried, source)

@@ -1,13 +1,32 @@
 """A task from a pre-trained model: backbone, text part, weights, and the report of them."""
 
 import dataclasses
+import inspect
 import logging
 
 from keras_bert_zoo.backbone import BACKBONES
 from keras_bert_zoo.preprocessor import Preprocessor
 from keras_bert_zoo.text import Tokenizer
 
+# Arguments of a task's constructor that `from_preset` fills in.
+_NOT_OPTIONS = {"self", "backbone", "preprocessor", "name", "trainable"}
+
 logger = logging.getLogger("keras_bert_zoo")
+
+
+def split_options(task_class, options):
+    """The task's own arguments, None where nothing is given, and the encoder's fields.
+
+    Args:
+        task_class: type. A subclass of Task.
+        options: dict. What `from_preset` was given.
+
+    Returns:
+        tuple of two dicts.
+    """
+    names = set(inspect.signature(task_class.__init__).parameters) - _NOT_OPTIONS
+    own = {name: options.get(name) for name in names}
+    return own, {name: value for name, value in options.items() if name not in names}
 
 
 def build_task(

@@ -77,13 +77,8 @@ class MaskedLM(Task):
         config = backbone.config
 
         # === Layers ===
-        head = MaskedLMHead(
-            backbone.embeddings,
-            activation=config.activation,
-            layer_norm_epsilon=config.layer_norm_epsilon,
-            initializer_range=config.initializer_range,
-            dtype=backbone.dtype_policy,
-            name="masked_lm",
+        head = MaskedLMHead.for_encoder(
+            config, backbone.embeddings, dtype=backbone.dtype_policy, name="masked_lm"
         )
 
         # === Functional model ===

@@ -42,13 +42,8 @@ class Pretrainer(Task):
         config = backbone.config
 
         # === Layers ===
-        masked_lm = MaskedLMHead(
-            backbone.embeddings,
-            activation=config.activation,
-            layer_norm_epsilon=config.layer_norm_epsilon,
-            initializer_range=config.initializer_range,
-            dtype=backbone.dtype_policy,
-            name="masked_lm",
+        masked_lm = MaskedLMHead.for_encoder(
+            config, backbone.embeddings, dtype=backbone.dtype_policy, name="masked_lm"
         )
         next_sentence = NextSentenceHead(
             config.initializer_range, dtype=backbone.dtype_policy, name="next_sentence"

@@ -7,8 +7,20 @@ import numpy as np
 from keras import ops
 
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled
-from keras_bert_zoo.data.best_spans import best_spans, no_answer_score
-from keras_bert_zoo.data.contexts import align, context_windows, read_answer, span_labels
+from keras_bert_zoo.data.best_spans import (
+    best_spans,
+    logits_of_tokens,
+    no_answer_score,
+    ranked_answers,
+)
+from keras_bert_zoo.data.contexts import (
+    align,
+    context_windows,
+    position_labels,
+    read_answer,
+    reference_texts,
+    span_labels,
+)
 from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.metrics.squad import best_no_answer_threshold, squad_scores
@@ -155,7 +167,7 @@ class QuestionAnswerer(Task):
             raise ValueError("QuestionAnswerer takes no class_weight.")
         weights = example_weights(sample_weight, examples.count)
         if isinstance(examples, ArrayExamples):
-            labels = _positions(y, examples.arrays["token_ids"].shape)
+            labels = position_labels(y, examples.arrays["token_ids"].shape)
         else:
             start, end, aligned = self._align(label_list(y), examples.source, training)
             labels = {"start": start, "end": end}
@@ -188,15 +200,8 @@ class QuestionAnswerer(Task):
     def assemble(self, examples, outputs):
         if isinstance(examples, ArrayExamples):
             return super().assemble(examples, outputs)
-        contexts, found = examples.source, []
-        for example in range(len(contexts) if contexts else 0):
-            logits = np.zeros((len(contexts.offsets[example]), 2), "float32")
-            for token, row in enumerate(contexts.homes[example]):
-                window = contexts.windows[row]
-                place = token - window.first + window.position
-                logits[token] = outputs[row]["start"][place], outputs[row]["end"][place]
-            found.append(logits)
-        return found
+        contexts = examples.source or ()
+        return [logits_of_tokens(contexts, example, outputs) for example in range(len(contexts))]
 
     def answer(self, question, context, top_k=1, max_answer_length=30, batch_size=None):
         """Answers to one question or to many.
@@ -240,28 +245,10 @@ class QuestionAnswerer(Task):
                         f"Item {example}: the logits are not finite; look whether the training "
                         "diverged."
                     )
-                found.append((self._answers(contexts, example, spans, none), none - spans[0].score))
+                threshold = self.threshold if self.no_answer else None
+                answers = ranked_answers(contexts, example, spans, none, threshold)
+                found.append((answers, none - spans[0].score))
         return found
-
-    def _answers(self, contexts, example, spans, none):
-        text, offsets = contexts.texts[example], contexts.offsets[example]
-        places = [(offsets[span.first, 0], offsets[span.last, 1]) for span in spans]
-        scores = [span.score for span in spans]
-        if self.no_answer:
-            places, scores = [*places, (0, 0)], [*scores, none]
-        chances = np.exp(np.array(scores) - max(scores))
-        chances = chances / chances.sum()
-        answers = [
-            {"answer": text[start:end], "start": int(start), "end": int(end), "score": float(p)}
-            for (start, end), p in zip(places, chances, strict=True)
-        ]
-        if not self.no_answer:
-            return answers
-        nothing = answers.pop()
-        if none - spans[0].score > self.threshold:
-            return [nothing, *answers]
-        better = sum(span.score >= none for span in spans[1:])
-        return [answers[0], *answers[1 : 1 + better], nothing, *answers[1 + better :]]
 
     def tune_threshold(self, x, y, batch_size=None):
         """Sets `threshold` to what gives the best F1 on a development set.
@@ -282,7 +269,7 @@ class QuestionAnswerer(Task):
         ranked = self._ranked(x, batch_size=batch_size)
         texts = [next((a["answer"] for a in answers if a["answer"]), "") for answers, _ in ranked]
         margins = [margin for _, margin in ranked]
-        references = _texts_of(y)
+        references = reference_texts(y)
         best = best_no_answer_threshold(texts, references, margins)["best_f1_thresh"]
         # Where it is best to answer nothing the official script says 0, which may answer some.
         found = []
@@ -311,28 +298,3 @@ def _of_real_tokens(x, y_pred):
     return {
         name: ops.where(real, ops.cast(logits, "float32"), -1e9) for name, logits in y_pred.items()
     }
-
-
-def _positions(y, shape):
-    """Labels for id arrays: a dict of `start` and `end`, each `(N,)`."""
-    if not isinstance(y, dict) or set(y) != {"start", "end"}:
-        raise ValueError("With id arrays y must be a dict of start and end, positions in the rows.")
-    labels = {name: np.asarray(values) for name, values in y.items()}
-    for name, values in labels.items():
-        fits = values.shape == shape[:1] and values.dtype.kind in "iu"
-        if not fits or values.min(initial=0) < 0 or values.max(initial=0) >= shape[1]:
-            raise ValueError(
-                f"y[{name!r}] must hold {shape[0]} positions from 0 to {shape[1] - 1}; got "
-                f"{values!r}."
-            )
-    return {name: values.astype("int32") for name, values in labels.items()}
-
-
-def _texts_of(y):
-    """Answers as lists of texts."""
-    found = []
-    for i, answers in enumerate(y):
-        several = answers if isinstance(answers, list) else [answers]
-        read = [read_answer(answer, f"y[{i}]") for answer in several]
-        found.append([answer[0] for answer in read if answer is not None])
-    return found

@@ -1,6 +1,5 @@
 """What every task is: a backbone, a head and a text part that load and save together."""
 
-import inspect
 import logging
 from pathlib import Path
 
@@ -8,13 +7,10 @@ import keras
 
 from keras_bert_zoo import pretrained, transformers_export
 from keras_bert_zoo.preprocessor import Preprocessor
-from keras_bert_zoo.tasks.loading import build_task
+from keras_bert_zoo.tasks.loading import build_task, split_options
 from keras_bert_zoo.tasks.text_model import TextModel
 from keras_bert_zoo.text import TOKENIZER_FILE, Tokenizer
 from keras_bert_zoo.training.freezing import freeze, frozen_choice
-
-# Arguments of a task's constructor that `from_preset` fills in.
-_NOT_OPTIONS = {"self", "backbone", "preprocessor", "name", "trainable"}
 
 logger = logging.getLogger("keras_bert_zoo")
 
@@ -126,20 +122,23 @@ class Task(TextModel):
         the backbone may serve another task."""
         return () if self.uses_pooler else ("pooler",)
 
+    def _used(self, weights):
+        """Those that an output depends on."""
+        unused = tuple(f"{name}/" for name in self._unused)
+        return [weight for weight in weights if not weight.path.startswith(unused)]
+
     @property
     def trainable_variables(self):
-        unused = tuple(f"{name}/" for name in self._unused)
-        return [v for v in super().trainable_variables if not v.path.startswith(unused)]
+        return self._used(super().trainable_variables)
+
+    @property
+    def trainable_weights(self):
+        return self._used(super().trainable_weights)
 
     @property
     def non_trainable_variables(self):
         trained = {id(variable) for variable in self.trainable_variables}
         return [variable for variable in self.variables if id(variable) not in trained]
-
-    @property
-    def trainable_weights(self):
-        unused = tuple(f"{name}/" for name in self._unused)
-        return [w for w in super().trainable_weights if not w.path.startswith(unused)]
 
     @property
     def non_trainable_weights(self):
@@ -221,7 +220,7 @@ class Task(TextModel):
             ValueError, FileNotFoundError, CheckpointError: as for `Backbone.from_preset`.
         """
         found = pretrained.open_pretrained(source, load_weights, tokenizer=True, ignore=ignore)
-        own, overrides = cls.split_options(options)
+        own, overrides = split_options(cls, options)
         chosen, heads = {}, cls.head_groups
         if found.task is not None and found.task["class"] == cls.__name__:
             chosen = dict(found.task["config"])
@@ -241,13 +240,6 @@ class Task(TextModel):
             truncation=truncation,
             overrides=overrides,
         )
-
-    @classmethod
-    def split_options(cls, options):
-        """The task's own arguments, None where nothing is given, and the encoder's fields."""
-        names = set(inspect.signature(cls.__init__).parameters) - _NOT_OPTIONS
-        own = {name: options.get(name) for name in names}
-        return own, {name: value for name, value in options.items() if name not in names}
 
     def save_to_preset(self, directory):
         """Writes a folder that `from_preset` reads back exactly: weights, labels, tokenizer.
@@ -285,8 +277,7 @@ class Task(TextModel):
         Raises:
             CheckpointError: transformers has no class for this task, or no place for a field.
         """
-        unused = tuple(f"{name}/" for name in self._unused)
-        weights = [weight for weight in self.weights if not weight.path.startswith(unused)]
+        weights = self._used(self.weights)
         if len(weights) < len(self.weights):
             logger.warning("The pooler, which no output depends on, is not exported.")
         transformers_export.export_to_transformers(

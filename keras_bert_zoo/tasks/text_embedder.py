@@ -13,6 +13,7 @@ from keras_bert_zoo.layers.pooling import (
     LayerMix,
     TextPooling,
     UnitLength,
+    layer_numbers,
     to_unit_length,
 )
 from keras_bert_zoo.tasks.sentence_transformers import read_settings, write_settings
@@ -84,7 +85,7 @@ class TextEmbedder(Task):
     ):
         if combine not in COMBINATIONS:
             raise ValueError(f"combine must be one of {', '.join(COMBINATIONS)}; got {combine!r}.")
-        numbers = _layer_numbers(layers, backbone.config.num_layers)
+        numbers = layer_numbers(layers, backbone.config.num_layers)
 
         # === Layers ===
         dtype = backbone.dtype_policy
@@ -153,7 +154,7 @@ class TextEmbedder(Task):
 
     @property
     def _unused(self):
-        most = max(_layer_numbers(self.chosen_layers, self.config.num_layers))
+        most = max(layer_numbers(self.chosen_layers, self.config.num_layers))
         above = [f"layer_{i}" for i in range(most, self.config.num_layers)]
         return ("pooler", *above) if not self.config.share_layers else ("pooler",)
 
@@ -282,7 +283,7 @@ class TextEmbedder(Task):
         Raises:
             CheckpointError: the vectors are not made from the last layer alone.
         """
-        if _layer_numbers(self.chosen_layers, self.config.num_layers) != [self.config.num_layers]:
+        if layer_numbers(self.chosen_layers, self.config.num_layers) != [self.config.num_layers]:
             raise CheckpointError(
                 "sentence-transformers pools the last layer alone; this embedder has "
                 f"layers={self.chosen_layers!r}."
@@ -293,24 +294,3 @@ class TextEmbedder(Task):
         super().write_companions(folder)
         length = self.preprocessor and self.preprocessor.max_length
         write_settings(folder, self.pooling, self.normalize, self.config.hidden_dim, length)
-
-
-def _layer_numbers(layers, count):
-    """Layers as numbers from 0 (the embeddings) to `count`.
-
-    Raises:
-        ValueError: there is no such layer, or none is asked for.
-    """
-    several = [layers] if isinstance(layers, (int, np.integer)) else list(layers)
-    numbers = []
-    for layer in several:
-        whole = isinstance(layer, (int, np.integer)) and not isinstance(layer, bool)
-        if not whole or not -count - 1 <= layer <= count:
-            raise ValueError(
-                f"layers holds {layer!r}; the encoder has the layers 0 (embeddings) to {count}, "
-                f"or -1 to {-count - 1} from the end."
-            )
-        numbers.append(int(layer) % (count + 1))
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise ValueError(f"layers must be distinct numbers, at least one; got {layers!r}.")
-    return numbers

@@ -7,7 +7,7 @@ from keras import tree
 from keras_bert_zoo.data.backend_dataset import is_stream
 from keras_bert_zoo.data.batching import Batches, Labelled, TextExamples
 from keras_bert_zoo.data.labels import leaves
-from keras_bert_zoo.tasks.feed import DEFAULT_BATCH_SIZE, Feed
+from keras_bert_zoo.tasks.feed import DEFAULT_BATCH_SIZE, Feed, first_examples, validation_parts
 from keras_bert_zoo.tasks.filled_batches import FilledBatchModel
 
 
@@ -171,7 +171,7 @@ class TextModel(FilledBatchModel):
         else:
             dataset = feed.dataset(x, y, sample_weight, batch_size, order, class_weight)
             if validation_data is not None:
-                val_x, val_y, val_weight = _three(validation_data)
+                val_x, val_y, val_weight = validation_parts(validation_data)
                 size = None if is_stream(val_x) else validation_size
                 validation_data = feed.dataset(val_x, val_y, val_weight, size, evaluated)
         return super().fit(
@@ -258,7 +258,7 @@ class TextModel(FilledBatchModel):
         watch.on_predict_begin()
         order, step = "sorted" if steps is None else "given", 0
         if steps is not None and not is_stream(x):
-            x = _first_examples(x, steps * (batch_size or DEFAULT_BATCH_SIZE))
+            x = first_examples(x, steps * (batch_size or DEFAULT_BATCH_SIZE))
         for examples, batches in Feed(self).prediction_batches(x, batch_size, order):
             if step == steps:
                 break
@@ -286,21 +286,6 @@ class TextModel(FilledBatchModel):
         for row, index in enumerate(indices):
             outputs[index] = tree.map_structure(lambda leaf, row=row: leaf[row], output)
         return output
-
-
-def _three(validation_data):
-    """Validation data as `(x, y, sample_weight)`."""
-    parts = (validation_data,) if is_stream(validation_data) else validation_data
-    if not isinstance(parts, (tuple, list)) or not 1 <= len(parts) <= 3:
-        raise ValueError("validation_data must be (x, y), (x, y, weights) or a dataset.")
-    return (*parts, None, None)[:3]
-
-
-def _first_examples(x, count):
-    """The first of some texts, pairs or id arrays."""
-    if isinstance(x, dict):
-        return {name: array if array is None else array[:count] for name, array in x.items()}
-    return tuple(part[:count] for part in x) if isinstance(x, tuple) else x[:count]
 
 
 def _plain(output):
