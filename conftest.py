@@ -3,13 +3,19 @@
 import importlib.util
 from pathlib import Path
 
+import keras
 import pytest
 
 PRESET = "all_minilm_l6_v2_en"
 
-# Doctests import every module; this one is for PyTorch alone.
+# Doctests import every module; some are for one backend alone.
 collect_ignore = (
     [] if importlib.util.find_spec("torch") else ["keras_bert_zoo/training/torch_adamw.py"]
+)
+collect_ignore_glob = (
+    []
+    if keras.backend.backend() == "tensorflow"
+    else [f"keras_bert_zoo/export/{name}" for name in ("graph_*.py", "services/*", "warmup.py")]
 )
 
 

@@ -21,6 +21,7 @@ FLOORS = (
     ("data",),
     ("metrics",),
     ("training",),
+    ("export",),
     ("tasks",),
     ("__init__",),
 )
@@ -33,6 +34,16 @@ MAY_IMPORT_BACKENDS = {
     "checkpoints.keras_hub",
     "data.backend_dataset",
     "training.torch_adamw",
+    "export.graph_rows",
+    "export.graph_tokenizer",
+    "export.graph_windows",
+    "export.graph_wordpiece",
+    "export.saved_model",
+    "export.self_check",
+    "export.warmup",
+    "export.services.service",
+    *(f"export.services.{kind}" for kind in ("answers", "choices", "classes", "masks")),
+    *(f"export.services.{kind}" for kind in ("tags", "vectors")),
 }
 NEVER = {"transformers"}
 

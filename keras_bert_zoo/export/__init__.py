@@ -1,0 +1,1 @@
+"""Models as programs of their own: from raw text, without Python and without this package."""
