@@ -24,6 +24,7 @@ FLOORS = (
     ("export",),
     ("tasks",),
     ("__init__",),
+    ("cli",),
 )
 HEIGHT = {part: height for height, parts in enumerate(FLOORS) for part in parts}
 # What tasks and families share.

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_bert_zoo.data.batching import ArrayExamples, Labelled
+from keras_bert_zoo.data.batching import ArrayExamples, Labelled, padded
 from keras_bert_zoo.data.labels import example_weights
 from keras_bert_zoo.data.masking import FoundMasks, MaskedExamples, Masker
 from keras_bert_zoo.data.probabilities import log_softmax, softmax
+from keras_bert_zoo.export.samples import MASKED
 from keras_bert_zoo.layers.heads import MaskedLMHead
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.packing import PackedText
@@ -262,6 +263,27 @@ class MaskedLM(Task):
                 scores, owners[part], chances[np.arange(len(logits)), np.array(targets[part])]
             )
         return scores
+
+    # === Export ===
+
+    def service(self, folder, top_k=5):
+        """As for Task.
+
+        Args:
+            folder: Path.
+            top_k: int. How many tokens to answer for each mask.
+        """
+        from keras_bert_zoo.export.services.masks import MaskService
+
+        return MaskService(self, folder, top_k)
+
+    def samples(self, top_k=5):
+        mask = self.preprocessor.tokenizer.special_tokens["mask"]
+        return [text.replace("[MASK]", mask) for text in MASKED]
+
+    def served(self, x, top_k=5):
+        scores = [np.sort(softmax(row))[:, ::-1][:, :top_k] for row in self.predict(x)]
+        return {"scores": padded(scores)}
 
     # === In and out ===
 

@@ -7,6 +7,7 @@ from keras_bert_zoo.data.batching import ArrayExamples
 from keras_bert_zoo.data.choices import ChoiceExamples, check_choices, encode_choices
 from keras_bert_zoo.data.labels import label_list
 from keras_bert_zoo.data.probabilities import softmax
+from keras_bert_zoo.export.samples import CHOICES, PROMPTS
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.choices import ABSENT, FlattenChoices, GroupChoices
 from keras_bert_zoo.tasks.task import Task
@@ -52,6 +53,7 @@ class MultipleChoice(Task):
     """
 
     head_groups = ("multiple_choice",)
+    text_inputs = ("prompt", "choices")
 
     def __init__(
         self,
@@ -179,6 +181,16 @@ class MultipleChoice(Task):
                 }
             )
         return found[0] if single else found
+
+    # === Export ===
+
+    def service(self, folder):
+        from keras_bert_zoo.export.services.choices import ChoiceService
+
+        return ChoiceService(self, folder)
+
+    def samples(self):
+        return list(PROMPTS), [list(choices) for choices in CHOICES]
 
     # === In and out ===
 

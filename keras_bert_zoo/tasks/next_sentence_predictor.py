@@ -5,6 +5,7 @@ import numpy as np
 
 from keras_bert_zoo.data import labels as label_data
 from keras_bert_zoo.data.probabilities import softmax
+from keras_bert_zoo.export.samples import SECOND_TEXTS, TEXTS
 from keras_bert_zoo.layers.heads import NextSentenceHead
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.training.optimizers import create_optimizer
@@ -50,6 +51,7 @@ class NextSentencePredictor(Task):
     """
 
     head_groups = ("next_sentence",)
+    text_inputs = ("text", "text_pair")
 
     def __init__(self, backbone, preprocessor=None, frozen="nothing", name=None, trainable=True):
         if not backbone.config.pooler:
@@ -91,6 +93,18 @@ class NextSentencePredictor(Task):
         y = label_data.label_list(y)
         numbers = [int(not item) if isinstance(item, (bool, np.bool_)) else item for item in y]
         return label_data.encode_classes(numbers, LABELS, len(LABELS))
+
+    # === Export ===
+
+    def service(self, folder):
+        from keras_bert_zoo.export.services.classes import ClassService
+
+        return ClassService(self, folder, LABELS, pairs=True)
+
+    def samples(self):
+        return list(TEXTS), list(SECOND_TEXTS)
+
+    # === Prediction ===
 
     def follows(self, firsts, seconds, batch_size=None):
         """Whether texts follow others.

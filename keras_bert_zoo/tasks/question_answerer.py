@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_bert_zoo.data.batching import ArrayExamples, Labelled
+from keras_bert_zoo.data.batching import ArrayExamples, Labelled, padded
 from keras_bert_zoo.data.best_spans import (
     best_spans,
     logits_of_tokens,
@@ -22,6 +22,7 @@ from keras_bert_zoo.data.contexts import (
     span_labels,
 )
 from keras_bert_zoo.data.labels import example_weights, label_list
+from keras_bert_zoo.export.samples import CONTEXTS, QUESTIONS
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.metrics.squad import best_no_answer_threshold, squad_scores
 from keras_bert_zoo.tasks.task import Task
@@ -75,6 +76,7 @@ class QuestionAnswerer(Task):
     """
 
     head_groups = ("question_answerer",)
+    text_inputs = ("question", "context")
     uses_pooler = False
     by_position = True
     default_max_length = 384
@@ -278,6 +280,35 @@ class QuestionAnswerer(Task):
             found.append((scores["f1"], scores["exact"], threshold))
         f1, exact, self.threshold = max(found, key=lambda one: one[0])
         return {"exact": exact, "f1": f1, "threshold": self.threshold}
+
+    # === Export ===
+
+    def service(self, folder, max_answer_length=30):
+        """As for Task.
+
+        Args:
+            folder: Path.
+            max_answer_length: int. Longest answer, in tokens.
+        """
+        from keras_bert_zoo.export.services.answers import AnswerService
+
+        threshold = self.threshold if self.no_answer else None
+        return AnswerService(self, folder, self.stride, CANDIDATES, threshold, max_answer_length)
+
+    def samples(self, max_answer_length=30):
+        return list(QUESTIONS), list(CONTEXTS)
+
+    def served(self, x, max_answer_length=30):
+        logits = self.predict(x)
+        answers = self.answer(*x, max_answer_length=max_answer_length)
+        return {
+            "start_logits": padded([row[:, 0] for row in logits], -1e9),
+            "end_logits": padded([row[:, 1] for row in logits], -1e9),
+            "score": np.array([answer["score"] for answer in answers]),
+        }
+
+    def served_rows(self, rows):
+        return {f"{name}_logits": logits for name, logits in self.predict(rows).items()}
 
     # === In and out ===
 

@@ -7,6 +7,7 @@ import keras
 
 from keras_bert_zoo import pretrained, transformers_export
 from keras_bert_zoo.preprocessor import Preprocessor
+from keras_bert_zoo.tasks.exporting import Exportable
 from keras_bert_zoo.tasks.loading import build_task, split_options
 from keras_bert_zoo.tasks.text_model import TextModel
 from keras_bert_zoo.text import TOKENIZER_FILE, Tokenizer
@@ -15,7 +16,7 @@ from keras_bert_zoo.training.freezing import freeze, frozen_choice
 logger = logging.getLogger("keras_bert_zoo")
 
 
-class Task(TextModel):
+class Task(Exportable, TextModel):
     """A backbone with a head, from texts to logits. Abstract.
 
     Args:

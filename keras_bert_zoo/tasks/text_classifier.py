@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_bert_zoo.data import labels as label_data
+from keras_bert_zoo.export.samples import SECOND_TEXTS, TEXTS
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.tasks.classification_head import (
     PROBLEM_TYPES,
@@ -26,6 +27,7 @@ class TextClassifier(LabelledTask):
         preprocessor: Preprocessor or None. Without one the model takes id arrays only.
         dropout: float or None. Dropout before the last layer; None for the encoder's rate.
         threshold: float. With `multi_label`, from which probability `classify` names a label.
+        pairs: bool. Whether an export takes pairs; set by the texts that the task is given.
         frozen: what of the backbone is not trained; see `freeze`.
         name, trainable: as for Keras.
 
@@ -53,7 +55,7 @@ class TextClassifier(LabelledTask):
     """
 
     head_groups = ("text_classifier",)
-    carried = ("dropout", "threshold", "frozen")
+    carried = ("dropout", "threshold", "pairs", "frozen")
 
     def __init__(
         self,
@@ -64,6 +66,7 @@ class TextClassifier(LabelledTask):
         preprocessor=None,
         dropout=None,
         threshold=0.5,
+        pairs=False,
         frozen="nothing",
         name=None,
         trainable=True,
@@ -100,6 +103,7 @@ class TextClassifier(LabelledTask):
         self.multi_label = bool(multi_label)
         self.dropout = None if dropout is None else float(dropout)
         self.threshold = float(threshold)
+        self.pairs = bool(pairs)
         super().__init__(
             backbone,
             outputs=logits,
@@ -134,6 +138,12 @@ class TextClassifier(LabelledTask):
             "loss": losses[self.problem],
             "metrics": metrics[self.problem],
         }
+
+    def encode_texts(self, x):
+        examples = super().encode_texts(x)
+        if len(examples):
+            self.pairs = isinstance(x, tuple)
+        return examples
 
     def encode_labels(self, y):
         if self.problem == "regression":
@@ -186,6 +196,22 @@ class TextClassifier(LabelledTask):
         chosen = sorted((n for n in names if scores[n] >= self.threshold), key=scores.get)
         return {"labels": chosen[::-1], "scores": scores}
 
+    # === Export ===
+
+    @property
+    def text_inputs(self):
+        return ("text", "text_pair") if self.pairs else ("text",)
+
+    def service(self, folder):
+        from keras_bert_zoo.export.services.classes import ClassService
+
+        return ClassService(
+            self, folder, self.class_names, self.problem, self.threshold, self.pairs
+        )
+
+    def samples(self):
+        return (list(TEXTS), list(SECOND_TEXTS)) if self.pairs else list(TEXTS)
+
     # === In and out ===
 
     def task_config(self):
@@ -193,6 +219,7 @@ class TextClassifier(LabelledTask):
             **super().task_config(),
             "multi_label": self.multi_label,
             "threshold": self.threshold,
+            "pairs": self.pairs,
         }
 
     def transformers_fields(self):

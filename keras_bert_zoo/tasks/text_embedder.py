@@ -248,6 +248,19 @@ class TextEmbedder(Task):
             return texts
         return self.embed(texts, batch_size)
 
+    # === Export ===
+
+    def service(self, folder):
+        from keras_bert_zoo.export.services.vectors import VectorService
+
+        return VectorService(self, folder)
+
+    def served(self, x):
+        return {"embedding": self.predict(x)}
+
+    def served_rows(self, rows):
+        return self.served(rows)
+
     # === In and out ===
 
     def task_config(self):

@@ -5,10 +5,11 @@ import numpy as np
 from keras import ops
 
 from keras_bert_zoo.data import tagging, tags
-from keras_bert_zoo.data.batching import ArrayExamples, Labelled, PositionValues
+from keras_bert_zoo.data.batching import ArrayExamples, Labelled, PositionValues, padded
 from keras_bert_zoo.data.label_schemes import allowed, scheme_of
 from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.data.words import sentence_windows, words_of_lists, words_of_texts
+from keras_bert_zoo.export.samples import CONTEXTS, TEXTS
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.crf import LinearChainCRF
 from keras_bert_zoo.tasks.classification_head import checked_classes
@@ -164,6 +165,11 @@ class TokenClassifier(LabelledTask):
 
     # === Words to rows, and back ===
 
+    @property
+    def window_stride(self):
+        """Most pieces that a window shares with the one before it."""
+        return self.preprocessor.max_length // 4 if self.stride is None else self.stride
+
     def encode_texts(self, x):
         tokenizer = self.preprocessor.tokenizer
         if isinstance(x, tuple):
@@ -176,9 +182,8 @@ class TokenClassifier(LabelledTask):
         else:
             texts, found = None, words_of_lists(tokenizer, x)
         max_length, special = self.preprocessor.max_length, tokenizer.special_ids
-        stride = max_length // 4 if self.stride is None else self.stride
         sentences = sentence_windows(
-            found, texts, max_length, stride, special["cls"], special["sep"]
+            found, texts, max_length, self.window_stride, special["cls"], special["sep"]
         )
         return self.packed(
             sentences.rows, owners=sentences.owners, count=len(sentences), source=sentences
@@ -268,6 +273,28 @@ class TokenClassifier(LabelledTask):
         if not self.has_crf:
             return [sentence.argmax(axis=-1) for sentence in logits]
         return self.crf.decode_each(logits)
+
+    # === Export ===
+
+    def service(self, folder):
+        from keras_bert_zoo.export.services.tags import TagService
+
+        decode = self.crf.decode if self.has_crf else None
+        return TagService(self, folder, self.class_names, self.window_stride, decode)
+
+    def samples(self):
+        return [*TEXTS, CONTEXTS[-1]]
+
+    def served(self, x):
+        ((examples, outputs),) = self._run(x)
+        sentences = examples.source
+        pieces = tagging.pieces_of_words(sentences, outputs)
+        units = tagging.units(sentences, pieces, "none", self.num_classes)
+        return {
+            "logits": padded([logits for _, logits in units]),
+            "starts": padded([np.array([s for s, _ in places]) for places, _ in units], -1),
+            "ends": padded([np.array([e for _, e in places]) for places, _ in units], -1),
+        }
 
     # === In and out ===
 

@@ -1,0 +1,1 @@
+"""What an exported model answers, one file a kind of answer."""
