@@ -26,7 +26,7 @@ class MaskService(Service):
     def answer(self, text):
         pieces = self.tokenizer(text)
         is_mask = self.kept(pieces.ids == self.special_ids["mask"])
-        rows = self.rows_of(text)
+        rows = self.cut(pieces.ids)
         masks = tf.where(rows["token_ids"] == self.special_ids["mask"])
         positions = tf.RaggedTensor.from_value_rowids(
             tf.cast(masks[:, 1], tf.int32), masks[:, 0], tf.size(text, tf.int64), validate=False

@@ -80,10 +80,12 @@ class Service(tf.Module):
 
     def rows_of(self, first, second=None):
         """The input dict of texts or pairs, cut as the preprocessor cuts them."""
-        first = self.tokenizer(first).ids
+        parts = (None if texts is None else self.tokenizer(texts).ids for texts in (first, second))
+        return self.cut(*parts)
+
+    def cut(self, first, second=None):
+        """The same from their ids."""
         room = self.max_length - (2 if second is None else 3)
-        if second is not None:
-            second = self.tokenizer(second).ids
         counts = (None if ids is None else _counts(ids) for ids in (first, second))
         lengths = truncated_lengths(*counts, room, self.truncation)
         return self.padded(
