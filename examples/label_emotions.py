@@ -67,6 +67,7 @@ def main(arguments):
         max_length=64,
     )
     steps = arguments.epochs * -(-len(texts) // 8)
+    classifier.fit_bias(label_sets)
     classifier.compile(optimizer=kbz.create_optimizer(3e-4, steps))
     classifier.fit(texts, label_sets, batch_size=8, epochs=arguments.epochs, verbose=2)
 

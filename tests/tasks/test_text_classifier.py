@@ -172,3 +172,40 @@ def test_the_head_drops_out_at_its_own_rate():
         model = support.scramble(support.tiny_classifier(dropout=rate))
         one, two = (ops.convert_to_numpy(model(x, training=True)) for _ in range(2))
         assert np.array_equal(one, two) != moves
+
+
+FITTED = {
+    "classes": ({"num_classes": 3}, [0, 0, 2, 0], [3.5 / 5.5, 0.5 / 5.5, 1.5 / 5.5]),
+    "several labels": (
+        {"num_classes": 2, "multi_label": True},
+        [[0, 1], [0, 1], [1, 1]],
+        [1.5 / 4, 3.5 / 4],
+    ),
+    "a number": ({"num_classes": 1}, [2.0, 4.0, 9.0], [5.0]),
+}
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_the_bias_alone_predicts_how_frequent_labels_are(name):
+    settings, y, wanted = FITTED[name]
+    classifier = support.tiny_classifier(**settings)
+    head = classifier.get_layer("text_classifier")
+    head.kernel.assign(np.zeros(head.kernel.shape))
+    texts = toys.TEXTS[: len(y)]
+    before = classifier.evaluate(texts, y, verbose=0, return_dict=True)["loss"]
+    classifier.fit_bias(y)
+    logits = classifier.predict(toys.TEXTS[:2])
+    if name == "classes":
+        found = np.exp(toys.log_softmax(logits))
+    else:
+        found = 1 / (1 + np.exp(-logits)) if name == "several labels" else logits
+    np.testing.assert_allclose(found, [wanted] * 2, atol=1e-5)
+    assert classifier.evaluate(texts, y, verbose=0, return_dict=True)["loss"] < before
+
+
+def test_the_bias_wants_labels():
+    classifier = support.tiny_classifier(labels=["no", "yes"])
+    with pytest.raises(ValueError, match="fit_bias needs labels; got none"):
+        classifier.fit_bias([])
+    with pytest.raises(ValueError, match="perhaps"):
+        classifier.fit_bias(["perhaps"])
