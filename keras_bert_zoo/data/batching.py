@@ -213,26 +213,6 @@ def fill_rows(array, rows):
     return np.pad(array, [(0, missing)] + [(0, 0)] * (array.ndim - 1)) if missing > 0 else array
 
 
-def padded(rows, value=0.0):
-    """Arrays of different lengths as one, filled up with a value.
-
-    Args:
-        rows: list of arrays, each `(length, …)`; at least one.
-        value: float.
-    """
-    longest = max(map(len, rows))
-    return np.stack(
-        [
-            np.pad(
-                row,
-                [(0, longest - len(row))] + [(0, 0)] * (row.ndim - 1),
-                constant_values=value,
-            )
-            for row in rows
-        ]
-    )
-
-
 class Batches(keras.utils.PyDataset):
     """Batches of examples, each of `batch_size` rows: `(x,)`, or `(x, y, sample_weight)`.
 

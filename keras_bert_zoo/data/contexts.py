@@ -238,7 +238,18 @@ def read_answer(answer, where):
 
 
 def position_labels(y, shape):
-    """Labels for id arrays: a dict of `start` and `end`, each `(N,)`."""
+    """Labels for id arrays.
+
+    Args:
+        y: dict of `start` and `end`, int arrays `(N,)`. Positions in the rows.
+        shape: `(N, L)`, that of the ids.
+
+    Returns:
+        dict of int32 arrays, `(N,)`.
+
+    Raises:
+        ValueError: another form, or a position outside the rows.
+    """
     if not isinstance(y, dict) or set(y) != {"start", "end"}:
         raise ValueError("With id arrays y must be a dict of start and end, positions in the rows.")
     labels = {name: np.asarray(values) for name, values in y.items()}

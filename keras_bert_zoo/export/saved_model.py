@@ -1,7 +1,6 @@
 """Writes SavedModels that TensorFlow Serving loads, and compares them with the model."""
 
 import contextlib
-import logging
 import os
 import shutil
 import subprocess
@@ -12,8 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from keras_bert_zoo.export import self_check
-
-logger = logging.getLogger("keras_bert_zoo")
 
 # What tells a SavedModel's folder.
 MARKER = "saved_model.pb"
@@ -39,8 +36,6 @@ def write_service(make_service, directory, requests=()):
         service = make_service(Path(folder))
         signatures = service.signatures()
         tf.saved_model.save(service, str(directory), signatures)
-    # TensorFlow's own mark of what was written, which no reader needs.
-    (directory / "fingerprint.pb").unlink(missing_ok=True)
     write_warmup(directory, requests)
 
 

@@ -75,6 +75,13 @@ class Exportable:
 
         Args:
             folder: Path. Where the service may write files.
+
+        Returns:
+            Service.
+
+        Raises:
+            NotImplementedError: the task has no export that takes text.
+            ValueError: its tokenizer does what a graph cannot express.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be exported with raw text.")
 
@@ -120,7 +127,7 @@ def export_task(task, directory, self_check=True, **options):
             _write_reopened(task, folder, options)
         if not self_check:
             return None
-        tolerance = _TOLERANCE[task.dtype_policy.compute_dtype]
+        tolerance = _TOLERANCE.get(task.dtype_policy.compute_dtype, _TOLERANCE["float32"])
         apart = compare(folder, check_cases(task, options), tolerance)
         logger.info("%s answers as the model does, to %.1e.", directory, apart)
         return apart
@@ -196,3 +203,23 @@ def _write_reopened(task, folder, options):
             f"TensorFlow, in a process of its own, could not write the model: "
             f"{done.stderr.strip()[-2000:]}"
         )
+
+
+def padded(rows, value=0.0):
+    """Arrays of different lengths as one, filled up with a value.
+
+    Args:
+        rows: list of arrays, each `(length, …)`; at least one.
+        value: float.
+    """
+    longest = max(map(len, rows))
+    return np.stack(
+        [
+            np.pad(
+                row,
+                [(0, longest - len(row))] + [(0, 0)] * (row.ndim - 1),
+                constant_values=value,
+            )
+            for row in rows
+        ]
+    )

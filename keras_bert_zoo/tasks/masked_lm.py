@@ -6,12 +6,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_bert_zoo.data.batching import ArrayExamples, Labelled, padded
+from keras_bert_zoo.data.batching import ArrayExamples, Labelled
 from keras_bert_zoo.data.labels import example_weights
 from keras_bert_zoo.data.masking import FoundMasks, MaskedExamples, Masker
 from keras_bert_zoo.data.probabilities import log_softmax, softmax
 from keras_bert_zoo.export.samples import MASKED
 from keras_bert_zoo.layers.heads import MaskedLMHead
+from keras_bert_zoo.tasks.exporting import padded
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.packing import PackedText
 from keras_bert_zoo.tokenizers.texts import check_texts

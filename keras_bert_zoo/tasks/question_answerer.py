@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_bert_zoo.data.batching import ArrayExamples, Labelled, padded
+from keras_bert_zoo.data.batching import ArrayExamples, Labelled
 from keras_bert_zoo.data.best_spans import (
     best_spans,
     logits_of_tokens,
@@ -25,6 +25,7 @@ from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.export.samples import CONTEXTS, QUESTIONS
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.metrics.squad import best_no_answer_threshold, squad_scores
+from keras_bert_zoo.tasks.exporting import padded
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.texts import split_pairs
 from keras_bert_zoo.training.optimizers import create_optimizer

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_bert_zoo.data import labels as label_data
+from keras_bert_zoo.data.batching import TextExamples
 from keras_bert_zoo.export.samples import SECOND_TEXTS, TEXTS
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.tasks.classification_head import (
@@ -27,7 +28,7 @@ class TextClassifier(LabelledTask):
         preprocessor: Preprocessor or None. Without one the model takes id arrays only.
         dropout: float or None. Dropout before the last layer; None for the encoder's rate.
         threshold: float. With `multi_label`, from which probability `classify` names a label.
-        pairs: bool. Whether an export takes pairs; set by the texts that the task is given.
+        pairs: bool. Whether an export takes pairs. `fit` sets it by the texts it is given.
         frozen: what of the backbone is not trained; see `freeze`.
         name, trainable: as for Keras.
 
@@ -139,11 +140,11 @@ class TextClassifier(LabelledTask):
             "metrics": metrics[self.problem],
         }
 
-    def encode_texts(self, x):
-        examples = super().encode_texts(x)
-        if len(examples):
-            self.pairs = isinstance(x, tuple)
-        return examples
+    def encode_targets(self, examples, y, sample_weight, training, class_weight=None):
+        if training and isinstance(examples, TextExamples) and len(examples):
+            packed = examples.examples[0]
+            self.pairs = packed.first_length < len(packed)
+        return super().encode_targets(examples, y, sample_weight, training, class_weight)
 
     def encode_labels(self, y):
         if self.problem == "regression":

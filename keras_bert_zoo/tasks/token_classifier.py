@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_bert_zoo.data import tagging, tags
-from keras_bert_zoo.data.batching import ArrayExamples, Labelled, PositionValues, padded
+from keras_bert_zoo.data.batching import ArrayExamples, Labelled, PositionValues
 from keras_bert_zoo.data.label_schemes import allowed, scheme_of
 from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.data.words import sentence_windows, words_of_lists, words_of_texts
@@ -13,6 +13,7 @@ from keras_bert_zoo.export.samples import CONTEXTS, TEXTS
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.crf import LinearChainCRF
 from keras_bert_zoo.tasks.classification_head import checked_classes
+from keras_bert_zoo.tasks.exporting import padded
 from keras_bert_zoo.tasks.filled_batches import ones_for_none
 from keras_bert_zoo.tasks.labelled_task import LabelledTask
 from keras_bert_zoo.tokenizers.texts import check_texts

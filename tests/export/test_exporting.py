@@ -44,6 +44,7 @@ def test_a_fresh_process_answers_as_the_model_does(name, tmp_path):
     assert leftovers(tmp_path / "1") == [
         "assets",
         "assets.extra",
+        "fingerprint.pb",
         "saved_model.pb",
         "variables",
     ]

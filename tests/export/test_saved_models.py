@@ -159,7 +159,7 @@ def test_classes(exports, name):
         scores = [max(row["score"], 1 - row["score"]) for row in wanted]
     else:
         wanted = task.classify(columns if name == "pairs" else columns[0])
-        names, scores = ([str(row[key]) for row in wanted] for key in ("label", "score"))
+        names = [str(row["label"]) for row in wanted]
         scores = [row["score"] for row in wanted]
     assert decoded(found["label"]) == names
     np.testing.assert_allclose(found["score"], scores, atol=1e-6)
@@ -253,7 +253,6 @@ def test_answers(exports, name):
     task, _, loaded = exports(name)
     questions = ["the film ?", "tea", "who saw it again ?"] * 2
     contexts = [LONG, "a cup of tea é", "we saw the film . " * 9, "東京 tea", "good", LONG[30:]]
-    thresholds = [task.threshold]
     found, wanted = ask(loaded, questions, contexts), task.answer(questions, contexts)
     for row, answer in enumerate(wanted):
         assert found["answer"][row].decode() == answer["answer"]
@@ -261,7 +260,6 @@ def test_answers(exports, name):
         assert abs(found["score"][row] - answer["score"]) < 1e-5
         where = slice(found["byte_start"][row], found["byte_end"][row])
         assert contexts[row].encode()[where].decode() == answer["answer"]
-    assert thresholds == [0.0]
 
 
 @pytest.mark.parametrize("threshold", [-1e4, 1e4])
@@ -334,6 +332,7 @@ def test_what_it_was_trained_on_decides_about_pairs(tmp_path):
     task.save_to_preset(tmp_path / "saved")
     assert json.loads((tmp_path / "saved" / "preset.json").read_text())["task"]["config"]["pairs"]
     again = type(task).from_preset(tmp_path / "saved")
+    again.classify(TEXTS)  # no training
     again.export(tmp_path / "1", self_check=False)
     loaded = tf.saved_model.load(tmp_path / "1")
     found = ask(loaded, TEXTS, TEXTS[::-1])["logits"]
