@@ -8,14 +8,23 @@ import pytest
 
 PRESET = "all_minilm_l6_v2_en"
 
-# Doctests import every module; some are for one backend alone.
-collect_ignore = (
-    [] if importlib.util.find_spec("torch") else ["keras_bert_zoo/training/torch_adamw.py"]
-)
+# Doctests import every module; some need a package that is not everywhere.
+NEEDED = {
+    "torch": ["training/torch_adamw.py", "export/onnx_model.py"],
+    "openvino": ["export/openvino_model.py"],
+}
+collect_ignore = [
+    f"keras_bert_zoo/{name}"
+    for package, names in NEEDED.items()
+    if importlib.util.find_spec(package) is None
+    for name in names
+]
+# And some the TensorFlow backend.
+GRAPHS = ("graph_*.py", "services/*", "warmup.py", "saved_model.py", "litert_model.py")
 collect_ignore_glob = (
     []
     if keras.backend.backend() == "tensorflow"
-    else [f"keras_bert_zoo/export/{name}" for name in ("graph_*.py", "services/*", "warmup.py")]
+    else [f"keras_bert_zoo/export/{name}" for name in GRAPHS]
 )
 
 

@@ -193,7 +193,8 @@ class Backbone(EncoderModel):
         Args:
             directory: str or Path. Made if it is not there.
         """
-        pretrained.save_own(directory, self.family, self.config, self.dtype_policy, self.weights)
+        content = pretrained.description(self.family, self.config, self.dtype_policy)
+        pretrained.save_own(directory, content, self.weights)
 
     def export_to_transformers(self, directory):
         """Writes a folder that the family's base class in `transformers` loads.

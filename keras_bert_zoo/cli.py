@@ -5,6 +5,7 @@ import json
 
 import keras_bert_zoo
 from keras_bert_zoo import pretrained
+from keras_bert_zoo.export.formats import FORMATS
 
 
 def list_presets(arguments):
@@ -23,6 +24,7 @@ def export(arguments):
     task.export(
         arguments.target,
         format=arguments.format,
+        dtype=arguments.dtype,
         self_check=not arguments.no_self_check,
         **arguments.options,
     )
@@ -61,7 +63,10 @@ def parser():
     command.add_argument("source", help="a folder of save_to_preset, or another source of models")
     command.add_argument("target", help='where to write; for TensorFlow Serving "name/version"')
     command.add_argument("--task", help="the task's class, where the folder does not say")
-    command.add_argument("--format", default="tf_saved_model")
+    command.add_argument(
+        "--format", default="tf_saved_model", help=f"one of {', '.join(FORMATS)}, or Keras's"
+    )
+    command.add_argument("--dtype", help="another precision, such as int8")
     command.add_argument(
         "--options", type=json.loads, default={}, help="of the export, as JSON: '{\"top_k\": 3}'"
     )

@@ -199,29 +199,47 @@ def _family_of(kind, source):
     return by_kind[kind]
 
 
-def save_own(directory, family, config, policy, variables, task=None, tokenizer=None):
-    """Writes our own format.
+def description(family, config, policy, task=None):
+    """The content of our own format's `preset.json`.
 
     Args:
-        directory: str or Path. Made if it is not there; other files in it stay.
         family: Family.
         config: EncoderConfig.
         policy: dtype policy of the encoder.
-        variables: list of Keras variables; each is written under its path.
         task: dict or None. `{"class": …, "config": …}`.
-        tokenizer: callable or None. Called with the folder to write the tokenizer's files to.
     """
-    content = {
+    return {
         "format_version": FORMAT_VERSION,
         "family": family.name,
         "backbone": config.to_dict(),
         "dtype": keras.dtype_policies.serialize(policy),
         "task": task,
     }
+
+
+def write_description(content, folder):
+    """Writes `preset.json`.
+
+    Args:
+        content: dict. Of `description`.
+        folder: Path.
+    """
+    text = json.dumps(content, indent=2, ensure_ascii=False)
+    (folder / folders.OWN_MARKER).write_text(text + "\n", encoding="utf-8")
+
+
+def save_own(directory, content, variables, tokenizer=None):
+    """Writes our own format.
+
+    Args:
+        directory: str or Path. Made if it is not there; other files in it stay.
+        content: dict. Of `description`.
+        variables: list of Keras variables; each is written under its path.
+        tokenizer: callable or None. Called with the folder to write the tokenizer's files to.
+    """
     tensors = {variable.path: ops.convert_to_numpy(variable) for variable in variables}
     with folders.replace_files(directory, folders.OWN_MARKER) as aside:
         save_safetensors(tensors, aside / folders.OWN_WEIGHTS, {"format": "keras_bert_zoo"})
         if tokenizer is not None:
             tokenizer(aside)
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        (aside / folders.OWN_MARKER).write_text(text + "\n", encoding="utf-8")
+        write_description(content, aside)

@@ -29,13 +29,18 @@ FLOORS = (
 HEIGHT = {part: height for height, parts in enumerate(FLOORS) for part in parts}
 # What tasks and families share.
 BASES = {"tasks.task", "tasks.text_model", "families.sheet"}
-BACKENDS = {"tensorflow", "tensorflow_text", "keras_hub", "kagglehub", "jax", "torch"}
+BACKENDS = {"tensorflow", "tensorflow_text", "keras_hub", "kagglehub", "jax", "torch"} | {
+    *("onnx", "onnxruntime", "openvino", "ai_edge_litert"),
+}
 MAY_IMPORT_BACKENDS = {
     "checkpoints.readers",
     "checkpoints.keras_hub",
     "data.backend_dataset",
     "training.torch_adamw",
     "export.graph_rows",
+    "export.litert_model",
+    "export.onnx_model",
+    "export.openvino_model",
     "export.graph_tokenizer",
     "export.graph_windows",
     "export.graph_wordpiece",

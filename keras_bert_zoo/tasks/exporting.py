@@ -1,26 +1,27 @@
-"""`task.export`: from any backend to a SavedModel that takes raw text."""
+"""`task.export`: from any backend to a program of its own, by default one that takes raw text."""
 
-import importlib.util
+import importlib
 import json
 import logging
 import tempfile
+import warnings
 
 import keras
 import numpy as np
 
+from keras_bert_zoo.export.checking import ExportError, compare, run_python
+from keras_bert_zoo.export.formats import FORMATS, check_format
+from keras_bert_zoo.export.new_folder import new_folder
 from keras_bert_zoo.export.samples import TEXTS
-from keras_bert_zoo.export.saved_model import (
-    ExportError,
-    compare,
-    new_folder,
-    run_python,
-    write_service,
-)
+from keras_bert_zoo.export.text_files import write_text_files
+from keras_bert_zoo.tasks.export_cases import check_cases, warmup_requests
 
 logger = logging.getLogger("keras_bert_zoo")
 
-# How far the answers of an export may lie from the model's.
-_TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 2e-1}
+# How far the numbers of an export may lie from the model's: in float32, and with less precision
+# as a share of the largest number.
+_TOLERANCE = 1e-4
+_SHARES = {"float16": 0.02, "bfloat16": 0.1, "int8": 0.35}
 
 
 class Exportable:
@@ -35,40 +36,56 @@ class Exportable:
         format="tf_saved_model",
         verbose=None,
         input_signature=None,
+        dtype=None,
         self_check=True,
         **options,
     ):
         """Writes the model as a program of its own; by default a SavedModel that takes raw text.
 
         TensorFlow Serving, and whatever else loads SavedModels, runs it as it is: the tokenizer is
-        part of the graph, which holds none but TensorFlow's own ops. The model may have been
-        trained on any backend; TensorFlow must be installed.
+        part of the graph, which holds none but TensorFlow's own ops. The signature
+        `serving_default` takes texts, `tokens` ids. What they answer is in the README; each output
+        has the batch as its first axis.
 
-        The signature `serving_default` takes texts, `tokens` ids. What they answer is in the
-        README; each output has the batch as its first axis.
+        The other formats take ids. The folder then holds the model (`model.onnx`, `model.xml`,
+        `model.tflite`) and `tokenizer.json`, which cuts and packs a text as the task does,
+        wherever the `tokenizers` library is to be had; `preset.json` tells labels and lengths.
+
+        The model may have been trained on any backend.
 
         Args:
-            filepath: str or Path. For a SavedModel a folder, for TensorFlow Serving
-                `"<name>/<version>"`. A SavedModel that is there is replaced.
-            format: str. `"tf_saved_model"`, or another one of Keras's, which take ids.
+            filepath: str or Path. A folder, for TensorFlow Serving `"<name>/<version>"`. An
+                earlier export of the format that is there is replaced.
+            format: str. `"tf_saved_model"`; `"onnx"` and `"openvino"`, of any batch and length;
+                `"litert"`, of one shape; or another one of Keras's.
             verbose: as for Keras, for its formats.
             input_signature: for Keras's own export from ids.
+            dtype: str or None. None for the model's own; `"bfloat16"`, `"float16"` or `"int8"`
+                where the format knows it.
             self_check: bool. Whether to load what was written in a fresh process and compare its
                 answers with the model's.
-            **options: the task's own, see `service`; or Keras's for its formats.
+            **options: the task's own, see `service`; for `"litert"` the sizes of its shape:
+                `batch=1`, `length` (that of the longest row), `choices=4`, `masks=1`; or Keras's
+                for its formats.
 
         Raises:
-            ImportError: TensorFlow is not installed.
+            ImportError: what writes the format is not installed.
             ExportError: the export does not answer as the model does; it is deleted again.
             FileExistsError: the folder holds something else.
-            ValueError: an option or the tokenizer cannot be exported.
+            ValueError: an option, a precision or the tokenizer cannot be exported.
         """
-        if format != "tf_saved_model" or input_signature is not None or self.preprocessor is None:
+        ours = format in FORMATS and input_signature is None and self.preprocessor is not None
+        if ours:
+            export_task(self, filepath, format, dtype, self_check, **options)
+        elif dtype is not None:
+            raise ValueError(
+                "dtype goes with the formats "
+                f"{', '.join(FORMATS)} of a model with a preprocessor, and no input_signature."
+            )
+        else:
             super().export(
                 filepath, format, verbose=verbose, input_signature=input_signature, **options
             )
-            return
-        export_task(self, filepath, self_check, **options)
 
     def service(self, folder):
         """The export's answers: a Service, under the TensorFlow backend.
@@ -94,132 +111,102 @@ class Exportable:
         return {"logits": self.predict(x)}
 
     def served_rows(self, rows):
-        """The same for the signature for ids."""
-        return {"logits": self.predict(rows)}
+        """What the signature for ids should answer, and the formats that take ids."""
+        return self.named_outputs(self.predict(rows))
+
+    def named_outputs(self, outputs):
+        """What the model returns, by the names that exports give it."""
+        return {"logits": outputs}
+
+    @property
+    def input_axes(self):
+        """For each input of the model what its axes are."""
+        return dict.fromkeys(self.input, ("batch", "length"))
+
+    def in_precision(self, dtype):
+        """A copy of another precision.
+
+        Args:
+            dtype: str. `"bfloat16"`, `"float16"` or `"int8"`.
+        """
+        with tempfile.TemporaryDirectory() as saved:
+            self.save_to_preset(saved)
+            copy = type(self).from_preset(saved, dtype=None if dtype == "int8" else dtype)
+        if dtype == "int8":
+            with warnings.catch_warnings():  # of layers that have no weights to quantize
+                warnings.filterwarnings("ignore", message="Layer .* `quantize` method")
+                copy.quantize("int8")
+        return copy
 
 
-def export_task(task, directory, self_check=True, **options):
-    """Writes a SavedModel and compares its answers with the task's.
+def export_task(task, directory, format="tf_saved_model", dtype=None, self_check=True, **options):
+    """Writes a task in a format, and compares what was written with it.
 
     Args:
         task: Task.
-        directory: str or Path.
-        self_check: bool.
-        **options: for the task's `service`.
+        directory, format, dtype, self_check, **options: as for `Exportable.export`.
 
     Returns:
         float or None. The largest difference found.
 
     Raises:
-        ImportError: TensorFlow is not installed.
-        ExportError: the export does not answer as the task does.
-        FileExistsError: the folder holds something else.
-        ValueError: an option, or the tokenizer, cannot be exported.
+        as `Exportable.export`.
     """
-    if importlib.util.find_spec("tensorflow") is None:
-        raise ImportError(
-            "A SavedModel is written by TensorFlow, whatever the backend: pip install tensorflow."
-        )
-    with new_folder(directory) as folder:
-        if keras.backend.backend() == "tensorflow":
-            write_task(task, folder, options)
+    form = check_format(format, dtype)
+    cases = check_cases(task, format, options)
+    with new_folder(directory, form.marker) as folder:
+        if keras.backend.backend() == form.backend:
+            write_task(task, folder, format, dtype, options)
         else:
-            _write_reopened(task, folder, options)
+            _write_reopened(task, folder, format, dtype, options)
         if not self_check:
             return None
-        tolerance = _TOLERANCE.get(task.dtype_policy.compute_dtype, _TOLERANCE["float32"])
-        apart = compare(folder, check_cases(task, options), tolerance)
+        tolerance = _tolerance(dtype or task.dtype_policy.compute_dtype)
+        apart = compare(folder, cases, tolerance)
         logger.info("%s answers as the model does, to %.1e.", directory, apart)
         return apart
 
 
-def write_task(task, folder, options):
-    """Writes the SavedModel of a task, under the TensorFlow backend."""
-    write_service(lambda files: task.service(files, **options), folder, _requests(task, options))
+def write_task(task, folder, format, dtype, options):
+    """Writes a task in a format, under the format's backend.
+
+    Args:
+        task: Task.
+        folder: Path. An empty folder.
+        format, dtype: as for `Exportable.export`.
+        options: dict.
+    """
+    writer = importlib.import_module(f"keras_bert_zoo.export.{FORMATS[format].writer}")
+    if format == "tf_saved_model":
+        model = task.in_precision(dtype) if dtype else task
+        requests = warmup_requests(task, options)
+        writer.write_saved_model(lambda files: model.service(files, **options), folder, requests)
+    else:
+        writer.write(task, folder, dtype, **options)
+        write_text_files(task.preprocessor, task.description(), folder)
 
 
-def check_cases(task, options):
-    """What the export is tried on: triples of a signature, inputs, and what to answer."""
-    x = _fitting_samples(task, options)
-    rows = _rows(task, x)
-    return [
-        ("serving_default", _named(task, x), task.served(x, **options)),
-        ("tokens", rows, task.served_rows(rows)),
-    ]
-
-
-def _requests(task, options):
-    """For the server's warm-up: one example, and several."""
-    x = _fitting_samples(task, options)
-    several = _named(task, x)
-    one = {name: array[:1] for name, array in several.items()}
-    return [("serving_default", one), ("serving_default", several), ("tokens", _rows(task, x))]
-
-
-def _fitting_samples(task, options):
-    """The samples that the task takes; a short `max_length` may be too short for some."""
-    x = task.samples(**options)
-    columns = x if isinstance(x, tuple) else (x,)
-    fitting, refusal = [], None
-    for row in zip(*columns, strict=True):
-        try:
-            task.encode_texts(tuple([item] for item in row) if isinstance(x, tuple) else [*row])
-        except ValueError as error:
-            refusal = error
-        else:
-            fitting.append(row)
-    if not fitting:
-        raise ValueError(f"The task takes none of the texts it is tried on: {refusal}")
-    columns = tuple(list(column) for column in zip(*fitting, strict=True))
-    return columns if isinstance(x, tuple) else columns[0]
-
-
-def _named(task, x):
-    """Texts as the inputs of `serving_default`."""
-    columns = x if isinstance(x, tuple) else (x,)
-    return {n: np.array(column) for n, column in zip(task.text_inputs, columns, strict=True)}
-
-
-def _rows(task, x):
-    """The inputs of the model for texts, all in one batch."""
-    examples = task.encode_texts(x)
-    inputs = examples.take(np.arange(len(examples)), len(examples))
-    return {name: array.astype("int32") for name, array in inputs.items()}
-
-
-def _write_reopened(task, folder, options):
-    """Saves the task and has a process with the TensorFlow backend write the SavedModel."""
+def _write_reopened(task, folder, format, dtype, options):
+    """Saves the task and has a process with the format's backend write it."""
+    form = FORMATS[format]
     with tempfile.TemporaryDirectory() as saved:
         task.save_to_preset(saved)
-        done = run_python(
-            [
-                *("-m", "keras_bert_zoo.cli", "export", saved, str(folder), "--no-self-check"),
-                *("--task", type(task).__name__, "--options", json.dumps(options)),
-            ],
-            KERAS_BACKEND="tensorflow",
-        )
+        command = ["-m", "keras_bert_zoo.cli", "export", saved, str(folder), "--no-self-check"]
+        command += ["--format", format, "--task", type(task).__name__]
+        command += ["--options", json.dumps(options)] + (["--dtype", dtype] if dtype else [])
+        done = run_python(command, KERAS_BACKEND=form.backend)
     if done.returncode:
         raise ExportError(
-            f"TensorFlow, in a process of its own, could not write the model: "
+            f"A process with the {form.backend} backend could not write the model: "
             f"{done.stderr.strip()[-2000:]}"
         )
 
 
-def padded(rows, value=0.0):
-    """Arrays of different lengths as one, filled up with a value.
-
-    Args:
-        rows: list of arrays, each `(length, …)`; at least one.
-        value: float.
-    """
-    longest = max(map(len, rows))
-    return np.stack(
-        [
-            np.pad(
-                row,
-                [(0, longest - len(row))] + [(0, 0)] * (row.ndim - 1),
-                constant_values=value,
-            )
-            for row in rows
-        ]
+def _tolerance(precision):
+    """How far an output of a precision may lie from the model's: a function of the latter."""
+    if precision not in _SHARES:
+        return lambda wanted: _TOLERANCE
+    # What stands for no logit at all, -1e9, is no measure.
+    return lambda wanted: (
+        _SHARES[precision] * float(np.max(np.abs(wanted), where=np.abs(wanted) < 1e8, initial=0.0))
     )

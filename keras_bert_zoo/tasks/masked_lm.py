@@ -12,7 +12,7 @@ from keras_bert_zoo.data.masking import FoundMasks, MaskedExamples, Masker
 from keras_bert_zoo.data.probabilities import log_softmax, softmax
 from keras_bert_zoo.export.samples import MASKED
 from keras_bert_zoo.layers.heads import MaskedLMHead
-from keras_bert_zoo.tasks.exporting import padded
+from keras_bert_zoo.tasks.export_cases import padded
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.packing import PackedText
 from keras_bert_zoo.tokenizers.texts import check_texts
@@ -285,6 +285,10 @@ class MaskedLM(Task):
     def served(self, x, top_k=5):
         scores = [np.sort(softmax(row))[:, ::-1][:, :top_k] for row in self.predict(x)]
         return {"scores": padded(scores)}
+
+    @property
+    def input_axes(self):
+        return {**super().input_axes, "mask_positions": ("batch", "masks")}
 
     # === In and out ===
 

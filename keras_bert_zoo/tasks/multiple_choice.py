@@ -192,6 +192,10 @@ class MultipleChoice(Task):
     def samples(self):
         return list(PROMPTS), [list(choices) for choices in CHOICES]
 
+    @property
+    def input_axes(self):
+        return dict.fromkeys(self.input, ("batch", "choices", "length"))
+
     # === In and out ===
 
     def task_config(self):

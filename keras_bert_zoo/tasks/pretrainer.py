@@ -86,6 +86,12 @@ class Pretrainer(Task):
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         return super().compute_metrics(x, y, y_pred, _by_position(sample_weight, y_pred))
 
+    def samples(self):
+        raise NotImplementedError(
+            "Pretrainer is not exported: write it with export_to_transformers and read the folder "
+            "as MaskedLM, NextSentencePredictor or TextEmbedder."
+        )
+
     def encode_labels(self, y):
         if not isinstance(y, dict) or set(y) != set(self.head_groups):
             raise ValueError(f"Labels must be a dict of {' and '.join(self.head_groups)}.")

@@ -25,7 +25,7 @@ from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.export.samples import CONTEXTS, QUESTIONS
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.metrics.squad import best_no_answer_threshold, squad_scores
-from keras_bert_zoo.tasks.exporting import padded
+from keras_bert_zoo.tasks.export_cases import padded
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.texts import split_pairs
 from keras_bert_zoo.training.optimizers import create_optimizer
@@ -308,8 +308,8 @@ class QuestionAnswerer(Task):
             "score": np.array([answer["score"] for answer in answers]),
         }
 
-    def served_rows(self, rows):
-        return {f"{name}_logits": logits for name, logits in self.predict(rows).items()}
+    def named_outputs(self, outputs):
+        return {f"{name}_logits": outputs[name] for name in ("start", "end")}
 
     # === In and out ===
 

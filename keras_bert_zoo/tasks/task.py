@@ -250,20 +250,22 @@ class Task(Exportable, TextModel):
         Args:
             directory: str or Path. Made if it is not there.
         """
-        config = self.get_config()
         pretrained.save_own(
             directory,
-            self.backbone.family,
-            self.config,
-            self.backbone.dtype_policy,
+            self.description(),
             self.weights,
-            task={
-                "class": type(self).__name__,
-                "config": self.task_config(),
-                "text_settings": config["text_settings"],
-            },
             tokenizer=self.preprocessor and self.preprocessor.tokenizer.save_to_preset,
         )
+
+    def description(self):
+        """The content of `preset.json`."""
+        task = {
+            "class": type(self).__name__,
+            "config": self.task_config(),
+            "text_settings": self.get_config()["text_settings"],
+        }
+        backbone = self.backbone
+        return pretrained.description(backbone.family, self.config, backbone.dtype_policy, task)
 
     def transformers_fields(self):
         """What the task adds to a `config.json` of transformers."""

@@ -258,8 +258,8 @@ class TextEmbedder(Task):
     def served(self, x):
         return {"embedding": self.predict(x)}
 
-    def served_rows(self, rows):
-        return self.served(rows)
+    def named_outputs(self, outputs):
+        return {"embedding": outputs}
 
     # === In and out ===
 

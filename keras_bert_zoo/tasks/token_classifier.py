@@ -13,7 +13,7 @@ from keras_bert_zoo.export.samples import CONTEXTS, TEXTS
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.crf import LinearChainCRF
 from keras_bert_zoo.tasks.classification_head import checked_classes
-from keras_bert_zoo.tasks.exporting import padded
+from keras_bert_zoo.tasks.export_cases import padded
 from keras_bert_zoo.tasks.filled_batches import ones_for_none
 from keras_bert_zoo.tasks.labelled_task import LabelledTask
 from keras_bert_zoo.tokenizers.texts import check_texts

@@ -9,15 +9,16 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from support import tiny_classifier
 from toy_tasks import TASKS
 
 import keras_bert_zoo as kbz
 from keras_bert_zoo import cli
 from keras_bert_zoo.export import samples, self_check
-from keras_bert_zoo.export.saved_model import ExportError, compare, new_folder
-from keras_bert_zoo.tasks import exporting
+from keras_bert_zoo.export.checking import ExportError, compare
+from keras_bert_zoo.export.new_folder import new_folder
+from keras_bert_zoo.tasks import export_cases, exporting
 
+MARKER = "saved_model.pb"
 BACKEND = keras.backend.backend()
 needs_tensorflow = pytest.mark.skipif(
     importlib.util.find_spec("tensorflow") is None, reason="TensorFlow writes SavedModels"
@@ -83,13 +84,6 @@ def test_without_tensorflow(tmp_path, monkeypatch):
     assert leftovers(tmp_path) == []
 
 
-def test_a_task_that_takes_no_text_cannot_be_exported_so(tmp_path, backbone):
-    text = tiny_classifier().preprocessor
-    task = kbz.Pretrainer(backbone, preprocessor=text)
-    with pytest.raises(NotImplementedError, match="Pretrainer cannot be exported with raw text"):
-        task.service(tmp_path)
-
-
 @on_tensorflow
 def test_an_unknown_option(tmp_path):
     with pytest.raises(TypeError, match="top_k"):
@@ -113,7 +107,7 @@ def test_a_task_without_a_tokenizer_is_exported_by_keras(tmp_path):
 
 class TestNewFolder:
     def test_it_takes_the_place_at_the_end(self, tmp_path):
-        with new_folder(tmp_path / "deep" / "1") as folder:
+        with new_folder(tmp_path / "deep" / "1", MARKER) as folder:
             (folder / "saved_model.pb").write_text("new")
             assert not (tmp_path / "deep" / "1").exists()
         assert (tmp_path / "deep" / "1" / "saved_model.pb").read_text() == "new"
@@ -124,31 +118,32 @@ class TestNewFolder:
         old.mkdir()
         (old / "saved_model.pb").write_text("old")
         (old / "more").write_text("old")
-        with new_folder(old) as folder:
+        with new_folder(old, MARKER) as folder:
             (folder / "saved_model.pb").write_text("new")
         assert leftovers(old) == ["saved_model.pb"] and leftovers(tmp_path) == ["1"]
 
     def test_an_empty_folder_is_as_good_as_none(self, tmp_path):
         (tmp_path / "1").mkdir()
-        with new_folder(tmp_path / "1") as folder:
+        with new_folder(tmp_path / "1", MARKER) as folder:
             (folder / "saved_model.pb").write_text("new")
         assert leftovers(tmp_path / "1") == ["saved_model.pb"]
 
     def test_something_else_stays(self, tmp_path):
         (tmp_path / "1").mkdir()
         (tmp_path / "1" / "thesis.tex").write_text("years of work")
-        with pytest.raises(FileExistsError, match="is no SavedModel"), new_folder(tmp_path / "1"):
+        refusal = pytest.raises(FileExistsError, match=r"holds no saved_model\.pb to")
+        with refusal, new_folder(tmp_path / "1", MARKER):
             pass
         assert leftovers(tmp_path / "1") == ["thesis.tex"] and leftovers(tmp_path) == ["1"]
 
     def test_an_error_leaves_nothing(self, tmp_path):
-        with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "1") as folder:
+        with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "1", MARKER) as folder:
             (folder / "saved_model.pb").write_text("half")
             raise ZeroDivisionError
         assert leftovers(tmp_path) == []
 
     def test_others_may_read_it(self, tmp_path):
-        with new_folder(tmp_path / "1"):
+        with new_folder(tmp_path / "1", MARKER):
             pass
         assert (tmp_path / "1").stat().st_mode & 0o555 == 0o555
 
@@ -163,7 +158,7 @@ class TestSelfCheck:
 
     def test_it_refuses_a_process_that_does(self, tmp_path):
         with pytest.raises(SystemExit, match="Not a fresh process: keras"):
-            self_check.main(str(tmp_path), "cases.npz", "1e-5")
+            self_check.main(str(tmp_path), "cases.npz")
 
     @pytest.mark.parametrize(
         ("found", "wanted", "apart"),
@@ -183,17 +178,18 @@ class TestSelfCheck:
     @needs_tensorflow
     def test_a_folder_without_a_model(self, tmp_path):
         with pytest.raises(ExportError, match="does not answer as the model does"):
-            compare(tmp_path, [("serving_default", {"text": ["a"]}, {"logits": [0.0]})], 1e-5)
+            case = ("serving_default", {"text": ["a"]}, {"logits": [0.0]})
+            compare(tmp_path, [case], lambda wanted: 1e-5)
 
 
 def test_samples_that_do_not_fit_are_left_out():
     task = TASKS["answers"]()
     task.set_preprocessor(kbz.Preprocessor(task.preprocessor.tokenizer, 16))
-    questions, contexts = exporting._fitting_samples(task, {})
+    questions, contexts = export_cases.fitting_samples(task, {})
     assert 0 < len(questions) == len(contexts) < len(samples.QUESTIONS)
     task.set_preprocessor(kbz.Preprocessor(task.preprocessor.tokenizer, 5))
     with pytest.raises(ValueError, match="takes none of the texts it is tried on"):
-        exporting._fitting_samples(task, {})
+        export_cases.fitting_samples(task, {})
 
 
 class TestCommandLine:

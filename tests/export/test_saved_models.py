@@ -14,7 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import op_def_registry
 
-from keras_bert_zoo.tasks.exporting import check_cases
+from keras_bert_zoo.tasks.export_cases import check_cases
 
 LONG = "the tea was warm and the film was very good , not slow . " * 4
 TEXTS = ["the good film", "", "a cup of WARMER tea, again!", LONG, "\x00 [MASK] 東京 é"]
