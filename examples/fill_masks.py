@@ -24,6 +24,26 @@ from keras_bert_zoo.data import formats
 
 DATA = Path(__file__).parent / "data"
 GAPS = ["The [MASK] leaves from the pier at noon.", "The shop is [MASK] on [MASK]."]
+# The better one first.
+WORDINGS = [
+    ("We met a tall man.", "We met a long man."),
+    ("She drinks strong tea.", "She drinks powerful tea."),
+    ("There was heavy rain at night.", "There was strict rain at night."),
+    ("He made a mistake.", "He built a mistake."),
+    ("They took the early train.", "They took the premature train."),
+    ("The shop is open on Monday.", "The shop is open in Monday."),
+    ("I am interested in birds.", "I am interested on birds."),
+    ("The room was very clean.", "The room was very cleanly."),
+]
+# A misspelt word falls into more pieces, each of which costs.
+SPELLINGS = [
+    ("The weather was good.", "The weater was good."),
+    ("We will be back tomorrow.", "We will be back tommorow."),
+    ("The house has two doors.", "The huose has two doors."),
+    ("They received the letter.", "They recieved the letter."),
+    ("I want to go there because I like it.", "I want to go there becuase I like it."),
+    ("The two brothers live on an island.", "The two borthers live on an island."),
+]
 ONE_GAP, TARGETS = "We slept badly and left early in the [MASK].", ["morning", "evening", "town"]
 
 
@@ -46,6 +66,11 @@ def with_two_words_swapped(sentence, draw):
     place = draw.randrange(len(words) - 1)
     words[place : place + 2] = reversed(words[place : place + 2])
     return " ".join(words)
+
+
+def share_preferred(model, better, worse):
+    """How often the better text of a pair scores higher."""
+    return float(np.mean(model.score(better) > model.score(worse)))
 
 
 def main(arguments):
@@ -71,9 +96,17 @@ def main(arguments):
     draw = random.Random(arguments.seed)
     sentences = [text.split(". ")[0] for text in test][:20]
     swapped = [with_two_words_swapped(sentence, draw) for sentence in sentences]
-    score = float(np.mean(model.score(sentences) > model.score(swapped)))
-    print(f"sentences that score higher than with two words swapped: {score:.0%}")
-    print(f"  {sentences[0]}\n  {swapped[0]}")
+    contrasts = {
+        "with two words swapped": (sentences, swapped),
+        "in an unnatural wording": zip(*WORDINGS, strict=True),
+        "with a spelling mistake": zip(*SPELLINGS, strict=True),
+    }
+    preferred = {}
+    print("sentences that score higher than")
+    for name, pair in contrasts.items():
+        better, worse = map(list, pair)
+        preferred[name] = share_preferred(model, better, worse)
+        print(f"  {name:32} {preferred[name]:6.0%}\n    {better[0]}\n    {worse[0]}")
 
     folder = arguments.save or Path(tempfile.mkdtemp()) / "masked_lm"
     model.save_to_preset(folder)
@@ -87,7 +120,13 @@ def main(arguments):
     chosen = restored.fill_mask(ONE_GAP, targets=TARGETS)
     print(f"  {ONE_GAP}  of {len(TARGETS)}: {', '.join(guess['token'] for guess in chosen)}")
     print(f"{time.perf_counter() - started:.0f} s")
-    return {"before": before, "after": after, "preferred": score, "chosen": chosen, "same": same}
+    return {
+        "before": before,
+        "after": after,
+        "preferred": preferred,
+        "chosen": chosen,
+        "same": same,
+    }
 
 
 def parse(arguments=None):

@@ -33,12 +33,7 @@ def read_pairs(arguments):
     """The task's labels (None for a number), and train and test examples."""
     if arguments.data:
         task = formats.GLUE[arguments.task]
-        folder = Path(arguments.data)
-        # Lines of QQP and others that do not fit are left out, not guessed at.
-        splits = [
-            list(formats.read_glue(folder / f"{split}.tsv", arguments.task, split, skipped=[]))
-            for split in ("train", "dev")
-        ]
+        splits = [read_split(arguments.data, arguments.task, split) for split in ("train", "dev")]
         return task.labels, *splits
     rows = list(
         formats.read_csv(
@@ -52,6 +47,16 @@ def read_pairs(arguments):
     )
     splits = [[row for row in rows if row["split"] == split] for split in ("train", "test")]
     return ("different", "same"), *splits
+
+
+def read_split(folder, task, split):
+    """The examples of one file; lines that do not fit, as in QQP, are left out and counted."""
+    plain, packed = (Path(folder) / name for name in (f"{split}.tsv", f"{split}.tsv.gz"))
+    path, skipped = packed if packed.exists() else plain, []
+    examples = list(formats.read_glue(path, task, split, skipped=skipped))
+    if skipped:
+        print(f"left out {len(skipped)} of {len(skipped) + len(examples)} lines: {skipped[0]} …")
+    return examples
 
 
 def numbered(labels, answers):
@@ -105,7 +110,9 @@ def main(arguments):
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="any source of from_preset; MiniLM-L6 from PyPI if absent")
-    parser.add_argument("--data", help="a folder with train.tsv and dev.tsv of a GLUE task")
+    parser.add_argument(
+        "--data", help="a folder with train.tsv and dev.tsv of a GLUE task, plain or .gz"
+    )
     parser.add_argument("--task", choices=sorted(formats.GLUE), default="qqp")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
