@@ -43,7 +43,7 @@ def fine_tune(task, class_name, job, train, seed):
         eps=1e-7,
     )
     schedule = transformers.get_linear_schedule_with_warmup(optimizer, int(0.1 * steps), steps)
-    examples = Feed(task).read(*train, None, "shuffled")
+    examples = Feed(task).read(*train, None, training=True)
     batches = Batches(examples, job.batch_size, "shuffled", seed)
     for _ in range(job.epochs):
         for x, y, weights in batches:

@@ -5,6 +5,8 @@ import json
 
 import keras_bert_zoo
 from keras_bert_zoo import pretrained
+from keras_bert_zoo.checkpoints.errors import CheckpointError
+from keras_bert_zoo.export.checking import ExportError
 from keras_bert_zoo.export.formats import FORMATS
 
 
@@ -47,6 +49,17 @@ def task_class(arguments):
     return known
 
 
+def options(text):
+    """A dict written as JSON."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON object such as '{{\"top_k\": 3}}'")
+    return found
+
+
 def parser():
     """The parser of the command line."""
     program = argparse.ArgumentParser(prog="keras_bert_zoo", description="BERT on Keras 3.")
@@ -68,7 +81,7 @@ def parser():
     )
     command.add_argument("--dtype", help="another precision, such as int8")
     command.add_argument(
-        "--options", type=json.loads, default={}, help="of the export, as JSON: '{\"top_k\": 3}'"
+        "--options", type=options, default={}, help="of the export, as JSON: '{\"top_k\": 3}'"
     )
     command.add_argument("--no-self-check", action="store_true")
     command.set_defaults(run=export)
@@ -82,7 +95,10 @@ def main(arguments=None):
         arguments: list of str. Defaults to those of the process.
     """
     given = parser().parse_args(arguments)
-    given.run(given)
+    try:
+        given.run(given)
+    except (ValueError, TypeError, OSError, ImportError, ExportError, CheckpointError) as error:
+        raise SystemExit(f"{type(error).__name__}: {error}") from error
 
 
 if __name__ == "__main__":

@@ -50,6 +50,33 @@ def test_positions_of_weight_0_do_not_count():
     assert abs(losses[2] - losses[3]) > 1e-3
 
 
+@pytest.mark.parametrize(
+    ("y", "weights", "message"),
+    [
+        (
+            {**Y, "next_sentence": np.array([0, 5, 1])},
+            None,
+            r"y\['next_sentence'\]\[1\] is 5; .* 1",
+        ),
+        ({**Y, "masked_lm": Y["masked_lm"] - 1}, None, r"y\['masked_lm'\]\[0, 1\] is -1"),
+        (Y, {"masked_lm": WEIGHTS["masked_lm"]}, "an array, or a dict of masked_lm and next"),
+        (Y, {**WEIGHTS, "masked_lm": np.ones((3, 3))}, r"has the shape \(3, 3\)"),
+        (Y, np.ones((3, 2)), "one sample weight an example"),
+    ],
+)
+def test_labels_and_weights_that_do_not_fit(y, weights, message):
+    with pytest.raises(ValueError, match=message):
+        pretrainer().fit(X, y, sample_weight=weights, verbose=0)
+
+
+def test_one_weight_an_example_counts_for_both_losses():
+    task = support.scramble(pretrainer())
+    first = {name: array[:1] for name, array in X.items()}
+    alone = task.evaluate(first, {name: y[:1] for name, y in Y.items()}, verbose=0)[0]
+    whole = task.evaluate(X, Y, sample_weight=np.array([3.0, 0, 0]), verbose=0)[0]
+    assert whole == pytest.approx(alone, abs=1e-4)
+
+
 def test_fit_lowers_the_loss():
     task = pretrainer()
     task.compile(optimizer=keras.optimizers.Adam(1e-2))

@@ -123,18 +123,21 @@ class AlignmentReport:
         widened: tuple of int. Examples whose answer begins or ends within a token, so that whole
             tokens around it are learned.
         misaligned: tuple of int. Examples whose answer is not where they say; left out.
+        divided: tuple of int. Examples whose answer no window holds as a whole; left out.
     """
 
     answered: int
     unanswered: int
     widened: tuple
     misaligned: tuple
+    divided: tuple
 
     def __str__(self):
         return (
             f"{self.answered} answers match tokens, {self.unanswered} examples have none, "
             f"{len(self.widened)} answers were widened to whole tokens, {len(self.misaligned)} are "
-            f"not where they say and were left out{_shown(self.misaligned)}"
+            f"not where they say and were left out{_shown(self.misaligned)}, {len(self.divided)} "
+            f"are in no window as a whole and were left out{_shown(self.divided)}"
         )
 
 
@@ -159,7 +162,7 @@ def align(answers, contexts):
         ValueError: an answer is not in its context; the message names the item.
     """
     spans = np.full((len(answers), 2), -1)
-    widened, misaligned, exact = [], [], 0
+    widened, misaligned, divided, exact = [], [], [], 0
     for i, answer in enumerate(answers):
         if answer is None:
             continue
@@ -177,13 +180,22 @@ def align(answers, contexts):
             misaligned.append(i)
             spans[i] = -2
             continue
+        windows = [contexts.windows[row] for row in contexts.rows_of(i)]
+        if not any(w.first <= inside[0] and inside[-1] < w.last for w in windows):
+            divided.append(i)
+            spans[i] = -2
+            continue
         spans[i] = inside[0], inside[-1]
         if offsets[inside[0], 0] < start or offsets[inside[-1], 1] > end:
             widened.append(i)
         else:
             exact += 1
     report = AlignmentReport(
-        exact, int((spans[:, 0] == -1).sum()), tuple(widened), tuple(misaligned)
+        exact,
+        int((spans[:, 0] == -1).sum()),
+        tuple(widened),
+        tuple(misaligned),
+        tuple(divided),
     )
     return spans, report
 
@@ -210,31 +222,50 @@ def read_answer(answer, where):
     """One answer as `(text, start)`, start None where it is not given; None for no answer.
 
     Args:
+        answer: as for `read_answers`; of several the first counts.
+        where: str. What to call it in an error.
+
+    Raises:
+        ValueError: as for `read_answers`.
+    """
+    return next(iter(read_answers(answer, where)), None)
+
+
+def read_answers(answer, where):
+    """All answers to a question, each `(text, start)`, start None where it is not given.
+
+    Args:
         answer: None, "" or an empty list for no answer; a text; `(text, start)`; a dict of `text`
-            and `start`; or a list of these, of which the first counts.
+            and `start` (or `answer_start`), or of lists of them side by side; or a list of these.
         where: str. What to call it in an error.
 
     Raises:
         ValueError: it is none of these.
     """
     if isinstance(answer, dict):
-        text, start = answer.get("text"), answer.get("start", answer.get("answer_start"))
-        if isinstance(text, (list, tuple, np.ndarray)):  # lists side by side
-            text = text[0] if len(text) else ""
-            start = start[0] if text and start is not None else None
-        answer = (text, start)
+        answer = _of_dict(answer, where)
     if isinstance(answer, list):
-        return read_answer(answer[0], where) if answer else None
+        return [found for one in answer for found in read_answers(one, where)]
     text, start = answer if isinstance(answer, tuple) and len(answer) == 2 else (answer, None)
     whole = isinstance(start, (int, np.integer)) and not isinstance(start, bool)
     if text is None or (isinstance(text, str) and not text):
-        return None
+        return []
     if not isinstance(text, str) or not (start is None or whole):
         raise ValueError(
             f"{where} is {answer!r}; an answer is a text, (text, start), a dict of text and "
             "start, a list of these, or None."
         )
-    return text, start
+    return [(text, start)]
+
+
+def _of_dict(answer, where):
+    """A dict as the pair that it is, or as a list of pairs."""
+    if "text" not in answer:
+        raise ValueError(f"{where} is {answer!r}; an answer's dict has a text, and a start.")
+    text, start = answer["text"], answer.get("start", answer.get("answer_start"))
+    if not isinstance(text, (list, tuple, np.ndarray)):
+        return text, start
+    return list(zip(text, [None] * len(text) if start is None else start, strict=True))
 
 
 def position_labels(y, shape):
@@ -267,7 +298,5 @@ def reference_texts(y):
     """Answers as lists of texts."""
     found = []
     for i, answers in enumerate(y):
-        several = answers if isinstance(answers, list) else [answers]
-        read = [read_answer(answer, f"y[{i}]") for answer in several]
-        found.append([answer[0] for answer in read if answer is not None])
+        found.append([text for text, _ in read_answers(answers, f"y[{i}]")])
     return found

@@ -16,9 +16,9 @@ class Masker:
         mask_id: int.
         special_ids: frozenset of int. Tokens that are never chosen.
         vocabulary_size: int. Random tokens are drawn from all of it.
-        rate: float. Share of a row's tokens that is chosen; at least one is.
+        rate: float. Share of a row's tokens that is chosen, at least one.
         continues: bool array, `(V,)`, or None. Which tokens continue a word; with it whole words
-            are chosen.
+            are chosen, as far as they fit into the share, which may be none.
 
     Source: Devlin et al. 2018, §3.1; Google's `create_pretraining_data.py`.
     """

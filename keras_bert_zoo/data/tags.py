@@ -32,7 +32,7 @@ def encode_tags(y, sentences, labels, num_classes):
         raise ValueError(f"There are {len(sentences)} examples but {len(y)} labels.")
     encoded = []
     for i, (tags, words) in enumerate(zip(y, sentences.words, strict=True)):
-        if isinstance(tags, (str, bytes, dict)) or not hasattr(tags, "__len__"):
+        if isinstance(tags, (str, bytes, dict, set)) or not hasattr(tags, "__len__"):
             raise ValueError(f"y[{i}] is {tags!r}; it should be a list with a label a word.")
         if _are_spans(tags) or (sentences.texts is not None and len(tags) == 0):
             if sentences.texts is None:

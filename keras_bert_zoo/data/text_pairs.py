@@ -24,6 +24,10 @@ class PairedExamples:
     def __len__(self):
         return len(self.lengths)
 
+    def take(self, indices, rows):
+        """Raises: single texts are what vectors are made of."""
+        raise ValueError("Each text gets a vector of its own: let the dataset yield texts.")
+
     def part(self, where):
         """Some of the pairs.
 

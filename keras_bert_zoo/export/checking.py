@@ -12,7 +12,7 @@ from keras_bert_zoo.export import self_check
 
 
 class ExportError(RuntimeError):
-    """A model was written that does not answer as it should; it has been deleted again."""
+    """A model could not be written, or does not answer as it should; nothing is left of it."""
 
 
 def compare(directory, cases, tolerance):
@@ -34,7 +34,7 @@ def compare(directory, cases, tolerance):
         done = run_python(["-P", self_check.__file__, str(directory), str(path)])
     if done.returncode:
         raise ExportError(
-            f"The exported model does not answer as the model does: {done.stderr.strip()[-2000:]}"
+            f"The exported model does not answer as the model does: {what_it_said(done)}"
         )
     return float(done.stdout)
 
@@ -54,6 +54,16 @@ def write_cases(path, cases, tolerance):
             for name, part in parts.items():
                 arrays[f"{number}/{signature}/{side}/{name}"] = np.asarray(part)
     np.savez(path, **arrays)
+
+
+def what_it_said(done):
+    """The end of what a process said, its last line first: that is the cause.
+
+    Args:
+        done: `subprocess.CompletedProcess`.
+    """
+    lines = done.stderr.strip()[-2000:].split("\n")
+    return "\n".join([lines[-1], *lines[:-1]])
 
 
 def run_python(arguments, **environment):

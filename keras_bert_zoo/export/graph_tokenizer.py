@@ -1,5 +1,6 @@
 """A tokenizer as a TensorFlow graph, equal to the eager one on every text."""
 
+import itertools
 import json
 import re
 import typing
@@ -125,7 +126,7 @@ class GraphTokenizer(tf.Module):
 
     def texts_of(self, ids):
         """The tokens of ids: a string tensor of the same shape."""
-        return self.wordpiece.tokens.lookup(tf.cast(ids, tf.int64))
+        return self.wordpiece.tokens(ids)
 
     def _with_stand_ins(self, texts):
         """Texts in which a stand-in begins each special token, as long as before."""
@@ -171,6 +172,12 @@ def _added_tokens(engine):
                 f"The added token {token.content!r} cannot be exported: it is not ASCII."
             )
         found[token.content] = number
+    for one, other in itertools.permutations(found, 2):
+        if any(one.endswith(other[:n]) for n in range(1, min(len(one), len(other)))):
+            raise ValueError(
+                f"The added tokens {one!r} and {other!r} cannot be exported together: they may "
+                "overlap in a text."
+            )
     if len(found) > len(_STAND_INS):
         raise ValueError(
             f"A tokenizer with {len(found)} added tokens cannot be exported; the graph takes "

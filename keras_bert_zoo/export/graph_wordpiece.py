@@ -34,16 +34,28 @@ class GraphWordPiece(tf.Module):
             ),
             default_value=-1,
         )
-        self.tokens = tf.lookup.StaticHashTable(
+        self.names = tf.lookup.StaticHashTable(
             tf.lookup.TextFileInitializer(
                 self.file, tf.int64, index.LINE_NUMBER, tf.string, index.WHOLE_LINE
             ),
             default_value="",
         )
+        # Those that have another name in the file.
+        tokens = enumerate(tokens_in_order(engine))
+        renamed = {i: token for i, token in tokens if token != lines[i]}
+        self.renamed = tf.constant([*renamed, -1], tf.int64)
+        self.right_names = tf.constant([*renamed.values(), ""])
         self.unknown = engine.token_to_id(engine.model.unk_token)
         self.longest_word = engine.model.max_input_chars_per_word
         self.prefix = engine.model.continuing_subword_prefix
         self.longest_piece = max(len(token.removeprefix(self.prefix)) for token in vocabulary)
+
+    def tokens(self, ids):
+        """The tokens of ids: a string tensor of the same shape."""
+        ids = tf.cast(ids, tf.int64)
+        same = ids[..., None] == self.renamed  # (…, R)
+        right = tf.gather(self.right_names, tf.argmax(same, axis=-1))
+        return tf.where(tf.reduce_any(same, axis=-1), right, self.names.lookup(ids))
 
     def __call__(self, words):
         """The pieces of words.

@@ -94,6 +94,9 @@ class MaskedLMHead(keras.layers.Layer):
             )  # (B, P, D)
         transformed = self.norm(self.activate(self.dense(sequence_output)))  # (B, P, E)
         table = ops.cast(self.token_embedding.embeddings, self.compute_dtype)  # (V, E)
+        if getattr(self.token_embedding, "quantization_mode", None) is not None:
+            scale = ops.cast(self.token_embedding.embeddings_scale, self.compute_dtype)
+            table = table / ops.reshape(scale, (-1, 1))
         logits = ops.matmul(transformed, ops.transpose(table))  # (B, P, V)
         return logits + ops.cast(self.bias, logits.dtype)
 

@@ -186,7 +186,7 @@ def layer_numbers(layers, count):
     Raises:
         ValueError: there is no such layer, or none is asked for.
     """
-    several = [layers] if isinstance(layers, (int, np.integer)) else list(layers)
+    several = list(layers) if isinstance(layers, (list, tuple, range, np.ndarray)) else [layers]
     numbers = []
     for layer in several:
         whole = isinstance(layer, (int, np.integer)) and not isinstance(layer, bool)

@@ -132,7 +132,8 @@ def glue_scores(task, true, predicted):
     Args:
         task: str. `"cola"`, `"sst2"`, `"mrpc"`, `"stsb"`, `"qqp"`, `"mnli"`, `"qnli"`, `"rte"` or
             `"wnli"`; capitals and dashes do not matter.
-        true: `(N,)`. Class numbers, or for STS-B numbers. F1 is that of class 1.
+        true: `(N,)`. Class numbers or names, as `formats.read_glue` gives them, or for STS-B
+            numbers. F1 is that of class 1.
         predicted: `(N,)`, the same; the classes themselves, not logits.
 
     Returns:
@@ -150,7 +151,16 @@ def glue_scores(task, true, predicted):
         raise ValueError(
             f"task must be one of {', '.join(TASKS)}; got {task!r}." + did_you_mean(name, TASKS)
         )
+    if "f1" in TASKS[name]:
+        true, predicted = (_numbered(classes) for classes in (true, predicted))
     return {metric: METRICS[metric](true, predicted) for metric in TASKS[name]}
+
+
+def _numbered(classes):
+    """Classes that are called "0" and "1", as in GLUE's files, as numbers."""
+    array = np.asarray(classes)
+    named = array.ndim == 1 and array.size and set(array.tolist()) <= {"0", "1"}
+    return array.astype("int64") if named else classes
 
 
 def library(module, package):

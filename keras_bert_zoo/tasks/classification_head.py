@@ -88,6 +88,8 @@ def choose_head(saved, given, carried, source):
     keep = saved is not None and head_fits(saved, given, source)
     if saved is not None and not keep:
         logger.warning("%s: its classification head does not fit and is left out.", source)
+    if given["num_classes"] is None and given["labels"] is None:
+        carried = (*carried, "num_classes", "labels")  # another kind of head on the same classes
     chosen = {
         name: value
         for name, value in (saved or {}).items()
@@ -104,7 +106,8 @@ def head_fits(saved, given, source):
         ValueError: it has the same labels in another order.
     """
     for kind in ("multi_label", "crf"):
-        if given.get(kind) is not None and given[kind] != saved.get(kind, False):
+        # Foreign checkpoints have no CRF: theirs is the head below it.
+        if given.get(kind) is not None and given[kind] != saved.get(kind, given[kind]):
             return False
     labels, names = given["labels"], saved["labels"]
     wanted = given["num_classes"] if given["num_classes"] is not None else labels and len(labels)

@@ -4,6 +4,9 @@ import numpy as np
 
 from keras_bert_zoo.export.static_shapes import fitted, static_sizes
 
+# How much better the best must be for an export to be held to it.
+_CLEAR = 1e-4
+
 
 def check_cases(task, format="tf_saved_model", options=None):
     """What an export is tried on.
@@ -75,6 +78,35 @@ def _rows(task, x):
     examples = task.encode_texts(x)
     inputs = examples.take(np.arange(len(examples)), len(examples))
     return {name: array.astype("int32") for name, array in inputs.items()}
+
+
+def numbers_alone(outputs):
+    """A dict of outputs without those that are texts."""
+    return {name: array for name, array in outputs.items() if np.asarray(array).dtype.kind != "U"}
+
+
+def best_names(logits, names):
+    """The names of the likeliest classes as `label`; nothing where rounding might decide on one.
+
+    Args:
+        logits: array, `(N, C)`.
+        names: tuple of str or int.
+    """
+    second, first = np.sort(logits, axis=-1)[:, -2:].T
+    if (first - second < _CLEAR).any():
+        return {}
+    return {"label": np.array([str(names[number]) for number in logits.argmax(-1)])}
+
+
+def clear_answers(ranked):
+    """The best answers as `answer`, `start` and `end`; nothing where rounding might decide on one.
+
+    Args:
+        ranked: list of lists of dicts, the best two for each question.
+    """
+    if any(len(two) > 1 and two[0]["score"] - two[1]["score"] < _CLEAR for two in ranked):
+        return {}
+    return {name: np.array([two[0][name] for two in ranked]) for name in ("answer", "start", "end")}
 
 
 def padded(rows, value=0.0):

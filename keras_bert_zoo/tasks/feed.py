@@ -25,38 +25,37 @@ class Feed:
 
     # === Whole datasets ===
 
-    def dataset(self, x, y, sample_weight, batch_size, order, class_weight=None):
+    def dataset(self, x, y, sample_weight, batch_size, order, training, class_weight=None):
         """What the backend's trainer takes.
 
         Args:
             x, y, sample_weight, batch_size, class_weight: as for `TextModel.fit`.
             order: str. See `Batches`; not for datasets.
+            training: bool. Whether the rows are trained on, else evaluated.
         """
         if not is_stream(x):
-            return self.batches(
-                self.read(x, y, sample_weight, order, class_weight), batch_size, order
-            )
+            examples = self.read(x, y, sample_weight, training, class_weight)
+            return self.batches(examples, batch_size, order)
         _refuse_beside_dataset(y, sample_weight, batch_size)
-        training = order == "shuffled"
         prepare = functools.partial(self._prepare, training=training, class_weight=class_weight)
         stream = streams.Stream(x, prepare)
         return as_tf_dataset(stream) if is_tf_dataset(x) else for_backend(stream)
 
-    def read(self, x, y, sample_weight, order, class_weight=None):
+    def read(self, x, y, sample_weight, training, class_weight=None):
         """Lists and arrays as what `Batches` takes rows from."""
         self._check_labels(y)
         examples = self._examples(x)
         if not len(examples):
             raise ValueError("There are no examples.")
-        return self._labelled(examples, y, sample_weight, order == "shuffled", class_weight)
+        return self._labelled(examples, y, sample_weight, training, class_weight)
 
-    def split(self, x, y, sample_weight, share, order, class_weight=None):
+    def split(self, x, y, sample_weight, share, class_weight=None):
         """As `read`, twice: the first examples, and the last `share` of them."""
         if not 0 < share < 1:
             raise ValueError(f"validation_split must lie between 0 and 1; got {share!r}.")
         self._check_labels(y)
         examples = self._examples(x)
-        training = self._labelled(examples, y, sample_weight, order == "shuffled", class_weight)
+        training = self._labelled(examples, y, sample_weight, True, class_weight)
         count = examples.count
         border = int(count * (1 - share))
         if border in (0, count):
@@ -160,9 +159,16 @@ class Feed:
 
 def validation_parts(validation_data):
     """Validation data as `(x, y, sample_weight)`."""
-    parts = (validation_data,) if is_stream(validation_data) else validation_data
+    texts = isinstance(validation_data, list) and all(
+        isinstance(item, str) for item in validation_data
+    )
+    alone = texts or is_stream(validation_data)
+    parts = (validation_data,) if alone else validation_data
     if not isinstance(parts, (tuple, list)) or not 1 <= len(parts) <= 3:
-        raise ValueError("validation_data must be (x, y), (x, y, weights) or a dataset.")
+        raise ValueError(
+            "validation_data must be (x, y), (x, y, weights), a dataset, or, for a task without "
+            "labels, (x,) or a list of texts."
+        )
     return (*parts, None, None)[:3]
 
 

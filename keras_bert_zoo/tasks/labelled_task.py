@@ -32,6 +32,11 @@ class LabelledTask(Task):
         """The weight of each class, float32 `(C,)`, from a dict of some."""
         weights = np.ones(self.num_classes, "float32")
         for label, weight in class_weight.items():
+            number = isinstance(weight, (int, float, np.number)) and np.isfinite(weight)
+            if not number or weight < 0:
+                raise ValueError(
+                    f"class_weight[{label!r}] is {weight!r}; it should be a number, 0 or more."
+                )
             weights[class_number(label, self.labels, self.num_classes, "class_weight")] = weight
         return weights
 

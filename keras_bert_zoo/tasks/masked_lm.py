@@ -129,7 +129,7 @@ class MaskedLM(Task):
         if class_weight is not None:
             raise ValueError("MaskedLM takes no class_weight.")
         if isinstance(examples, ArrayExamples):
-            return _array_targets(examples, y, sample_weight)
+            return _array_targets(examples, y, sample_weight, self.config.vocabulary_size)
         if y is not None:
             raise ValueError("MaskedLM takes no labels beside texts: it hides tokens itself.")
         masker = Masker.for_tokenizer(self.preprocessor.tokenizer, self.mask_rate, self.whole_words)
@@ -151,7 +151,8 @@ class MaskedLM(Task):
         Args:
             text: str, or list of str.
             top_k: int. How many for each mask.
-            targets: list of str or None. The only words to choose among, each one token.
+            targets: list of str or None. The only words to choose among, each one token; a piece
+                of a word is written `"##er"`.
             batch_size: int. Defaults to 32.
 
         Returns:
@@ -198,10 +199,12 @@ class MaskedLM(Task):
 
     def _target_ids(self, targets):
         tokenizer = self.preprocessor.tokenizer
-        if isinstance(targets, str):
-            raise ValueError(f"targets must be a list of words; got {targets!r}.")
+        if isinstance(targets, str) or not len(targets):
+            raise ValueError(f"targets must be a list of words, at least one; got {targets!r}.")
         found = []
         for word, ids in zip(targets, tokenizer.tokenize(list(targets)), strict=True):
+            if word.startswith("##") and tokenizer.token_to_id(word) is not None:
+                ids = [tokenizer.token_to_id(word)]  # a piece of a word, as it stands there
             if len(ids) != 1 or ids[0] == tokenizer.special_ids["unk"]:
                 pieces = ", ".join(tokenizer.id_to_token(i) for i in ids)
                 raise ValueError(f"The target {word!r} is no single token but {pieces or 'none'}.")
@@ -218,7 +221,7 @@ class MaskedLM(Task):
                 "token": tokenizer.id_to_token(number),
                 "token_id": int(number),
                 "score": float(scores[number]),
-                "text": text[: span[0]] + tokenizer.id_to_token(number) + text[span[1] :],
+                "text": _filled_in(text, span, tokenizer.id_to_token(number)),
             }
             for number in best
         ]
@@ -274,6 +277,8 @@ class MaskedLM(Task):
             folder: Path.
             top_k: int. How many tokens to answer for each mask.
         """
+        if not isinstance(top_k, (int, np.integer)) or isinstance(top_k, bool) or top_k < 1:
+            raise ValueError(f"top_k must be a whole number, at least 1; got {top_k!r}.")
         from keras_bert_zoo.export.services.masks import MaskService
 
         return MaskService(self, folder, top_k)
@@ -300,7 +305,13 @@ class MaskedLM(Task):
         }
 
 
-def _array_targets(examples, y, sample_weight):
+def _filled_in(text, span, token):
+    """The text with a token in place of a mask; a piece of a word joins what is before it."""
+    joins = token.startswith("##") and text[: span[0]][-1:].strip()
+    return text[: span[0]] + (token[2:] if joins else token) + text[span[1] :]
+
+
+def _array_targets(examples, y, sample_weight, vocabulary_size):
     """Labels for id arrays: the token at each of `mask_positions`, negative where none counts."""
     shape = examples.arrays["mask_positions"].shape
     y = np.asarray(y)
@@ -309,7 +320,16 @@ def _array_targets(examples, y, sample_weight):
             f"With id arrays y needs a token id for each of mask_positions, of the shape {shape}, "
             f"negative where none counts; got {y.dtype} of the shape {y.shape}."
         )
+    wrong = np.argwhere(y >= vocabulary_size)
+    if len(wrong):
+        where = ", ".join(map(str, wrong[0]))
+        raise ValueError(
+            f"y[{where}] is {y[tuple(wrong[0])]}; the tokens are numbered 0 to "
+            f"{vocabulary_size - 1}."
+        )
     weights = (y >= 0).astype("float32")
     if sample_weight is not None:
-        weights = weights * sample_weight.reshape(len(sample_weight), -1)
+        if sample_weight.shape != shape:
+            sample_weight = example_weights(sample_weight, shape[0])[:, None]
+        weights = weights * sample_weight
     return Labelled(examples, np.maximum(y, 0).astype("int32"), weights)

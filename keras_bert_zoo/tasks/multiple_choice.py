@@ -166,7 +166,8 @@ class MultipleChoice(Task):
             lists, a list of these.
         """
         single = isinstance(prompt, str)
-        x = ([prompt], [choices]) if single else (prompt, choices)
+        prompts, several = ([prompt], [choices]) if single else (prompt, choices)
+        x = list(prompts), [check_texts(texts) for texts in several]
         logits = self.predict(x, batch_size=batch_size)
         found = []
         for row, texts in zip(logits, x[1], strict=True):
@@ -191,6 +192,12 @@ class MultipleChoice(Task):
 
     def samples(self):
         return list(PROMPTS), [list(choices) for choices in CHOICES]
+
+    def served(self, x):
+        logits = self.predict(x)
+        chosen = logits.argmax(axis=-1)
+        texts = [choices[number] for choices, number in zip(x[1], chosen, strict=True)]
+        return {"logits": logits, "index": chosen, "choice": np.array(texts)}
 
     @property
     def input_axes(self):

@@ -7,7 +7,9 @@ from keras_bert_zoo.data import labels as label_data
 from keras_bert_zoo.data.probabilities import softmax
 from keras_bert_zoo.export.samples import SECOND_TEXTS, TEXTS
 from keras_bert_zoo.layers.heads import NextSentenceHead
+from keras_bert_zoo.tasks.export_cases import best_names
 from keras_bert_zoo.tasks.task import Task
+from keras_bert_zoo.tokenizers.texts import one_or_many
 from keras_bert_zoo.training.optimizers import create_optimizer
 
 LABELS = ("is_next", "not_next")
@@ -101,6 +103,10 @@ class NextSentencePredictor(Task):
 
         return ClassService(self, folder, LABELS, pairs=True)
 
+    def served(self, x):
+        logits = self.predict(x)
+        return {"logits": logits, **best_names(logits, LABELS)}
+
     def samples(self):
         return list(TEXTS), list(SECOND_TEXTS)
 
@@ -117,8 +123,7 @@ class NextSentencePredictor(Task):
             dict of `is_next` (bool) and `score`, the probability that it is; for lists, a list of
             these.
         """
-        single = isinstance(firsts, str) and isinstance(seconds, str)
-        pairs = ([firsts], [seconds]) if single else (firsts, seconds)
+        single, pairs = one_or_many(firsts, seconds)
         chances = softmax(self.predict(pairs, batch_size=batch_size).astype("float32"))[:, 0]
         found = [{"is_next": bool(p >= 0.5), "score": float(p)} for p in chances]
         return found[0] if single else found

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from keras_bert_zoo.data.labels import example_weights
 from keras_bert_zoo.layers.heads import MaskedLMHead, NextSentenceHead
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.training.optimizers import create_optimizer
@@ -95,7 +96,33 @@ class Pretrainer(Task):
     def encode_labels(self, y):
         if not isinstance(y, dict) or set(y) != set(self.head_groups):
             raise ValueError(f"Labels must be a dict of {' and '.join(self.head_groups)}.")
-        return tree.map_structure(lambda leaf: np.asarray(leaf, "int32"), y)
+        y = tree.map_structure(lambda leaf: np.asarray(leaf, "int32"), y)
+        for name, most in (("masked_lm", self.config.vocabulary_size), ("next_sentence", 2)):
+            wrong = np.argwhere((y[name] < 0) | (y[name] >= most))
+            if len(wrong):
+                where = ", ".join(map(str, wrong[0]))
+                raise ValueError(
+                    f"y[{name!r}][{where}] is {y[name][tuple(wrong[0])]}; it should be from 0 to "
+                    f"{most - 1}. What does not count gets a sample weight of 0."
+                )
+        return y
+
+    def encode_weights(self, sample_weight, y):
+        if not isinstance(sample_weight, dict):
+            weights = example_weights(sample_weight, len(y["next_sentence"]))
+            return dict.fromkeys(self.head_groups, weights)
+        if set(sample_weight) != set(self.head_groups):
+            raise ValueError(
+                f"Sample weights must be an array, or a dict of {' and '.join(self.head_groups)}."
+            )
+        for name, weights in sample_weight.items():
+            by_row = weights.size == len(weights)
+            if not by_row and weights.shape != y[name].shape:
+                raise ValueError(
+                    f"sample_weight[{name!r}] has the shape {weights.shape}; it should have one "
+                    f"weight an example, or the shape {y[name].shape} of the labels."
+                )
+        return sample_weight
 
 
 def _by_position(sample_weight, y_pred):

@@ -25,9 +25,9 @@ from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.export.samples import CONTEXTS, QUESTIONS
 from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.metrics.squad import best_no_answer_threshold, squad_scores
-from keras_bert_zoo.tasks.export_cases import padded
+from keras_bert_zoo.tasks.export_cases import clear_answers, padded
 from keras_bert_zoo.tasks.task import Task
-from keras_bert_zoo.tokenizers.texts import split_pairs
+from keras_bert_zoo.tokenizers.texts import one_or_many, split_pairs
 from keras_bert_zoo.training.optimizers import create_optimizer
 
 logger = logging.getLogger("keras_bert_zoo")
@@ -194,7 +194,7 @@ class QuestionAnswerer(Task):
         spans, report = align(answers, contexts)
         if training:
             self.alignment_report = report
-        if report.misaligned or report.widened:
+        if report.misaligned or report.divided or report.widened:
             logger.warning("%s", report)
         return *span_labels(spans, contexts), (spans[:, 0] != -2).astype("float32")
 
@@ -223,8 +223,7 @@ class QuestionAnswerer(Task):
         Raises:
             ValueError: an item is no text, a context is empty, or a question too long.
         """
-        single = isinstance(question, str) and isinstance(context, str)
-        x = ([question], [context]) if single else (question, context)
+        single, x = one_or_many(question, context)
         ranked = self._ranked(x, max_answer_length, batch_size, top_k)
         answers = [best[:top_k] for best, _ in ranked]
         if top_k == 1:
@@ -301,11 +300,12 @@ class QuestionAnswerer(Task):
 
     def served(self, x, max_answer_length=30):
         logits = self.predict(x)
-        answers = self.answer(*x, max_answer_length=max_answer_length)
+        ranked = self.answer(*x, max_answer_length=max_answer_length, top_k=2)
         return {
             "start_logits": padded([row[:, 0] for row in logits], -1e9),
             "end_logits": padded([row[:, 1] for row in logits], -1e9),
-            "score": np.array([answer["score"] for answer in answers]),
+            "score": np.array([two[0]["score"] for two in ranked]),
+            **clear_answers(ranked),
         }
 
     def named_outputs(self, outputs):

@@ -249,7 +249,16 @@ class Task(Exportable, TextModel):
 
         Args:
             directory: str or Path. Made if it is not there.
+
+        Raises:
+            ValueError: the model is quantized.
         """
+        quantized = [w.path for w in self.weights if w.path.endswith("_scale")]
+        if quantized:
+            raise ValueError(
+                "A quantized model is not saved: its weights are rounded. Save it before quantize, "
+                f"or export it. Quantized is {quantized[0].rpartition('/')[0]}."
+            )
         pretrained.save_own(
             directory,
             self.description(),

@@ -12,6 +12,7 @@ from keras_bert_zoo.tasks.classification_head import (
     PROBLEM_TYPES,
     checked_classes,
 )
+from keras_bert_zoo.tasks.export_cases import best_names
 from keras_bert_zoo.tasks.labelled_task import LabelledTask
 from keras_bert_zoo.training.optimizers import create_optimizer
 
@@ -237,6 +238,11 @@ class TextClassifier(LabelledTask):
         return ClassService(
             self, folder, self.class_names, self.problem, self.threshold, self.pairs
         )
+
+    def served(self, x):
+        logits = self.predict(x)
+        named = self.problem != "regression"
+        return {"logits": logits, **(best_names(logits, self.class_names) if named else {})}
 
     def samples(self):
         return (list(TEXTS), list(SECOND_TEXTS)) if self.pairs else list(TEXTS)

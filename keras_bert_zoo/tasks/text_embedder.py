@@ -223,16 +223,22 @@ class TextEmbedder(Task):
             the corpus's order.
 
         Raises:
-            ValueError: the vectors are not those of the corpus, or `top_k` is below 1.
+            ValueError: the vectors are not those of the corpus, or `top_k` or `block_size` is
+                below 1.
         """
-        if not isinstance(top_k, (int, np.integer)) or top_k < 1:
-            raise ValueError(f"top_k must be at least 1; got {top_k!r}.")
+        for name, number in (("top_k", top_k), ("block_size", block_size)):
+            whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+            if not whole or number < 1:
+                raise ValueError(f"{name} must be a whole number, at least 1; got {number!r}.")
         corpus = check_texts(corpus)
         vectors = self.embed(corpus, batch_size) if vectors is None else np.asarray(vectors)
-        if vectors.ndim != 2 or len(vectors) != len(corpus):
+        if vectors.shape != (len(corpus), self.output.shape[-1]):
             raise ValueError(
-                f"vectors has the shape {vectors.shape}; the corpus has {len(corpus)} texts."
+                f"vectors has the shape {vectors.shape}; the corpus has {len(corpus)} texts, and "
+                f"each vector {self.output.shape[-1]} numbers."
             )
+        if not np.isfinite(vectors).all():
+            raise ValueError("vectors holds numbers that are not finite.")
         asked = self._vectors(queries, batch_size)
         numbers, scores = nearest(asked, vectors, top_k, block_size)
         return [

@@ -6,7 +6,7 @@ from keras import tree
 
 from keras_bert_zoo.data.backend_dataset import is_stream
 from keras_bert_zoo.data.batching import Batches, Labelled, TextExamples
-from keras_bert_zoo.data.labels import leaves
+from keras_bert_zoo.data.labels import example_weights, leaves
 from keras_bert_zoo.tasks.feed import DEFAULT_BATCH_SIZE, Feed, first_examples, validation_parts
 from keras_bert_zoo.tasks.filled_batches import FilledBatchModel
 
@@ -75,14 +75,23 @@ class TextModel(FilledBatchModel):
             ValueError: labels do not fit the task or the examples.
         """
         y = self.encode_labels(y)
+        if sample_weight is not None:
+            sample_weight = self.encode_weights(sample_weight, y)
         for leaf in leaves(y):
             if len(leaf) != len(examples):
                 raise ValueError(f"There are {len(examples)} examples but {len(leaf)} labels.")
         if class_weight is not None:
             by_class = self.class_weights(y, class_weight)  # (N,)
-            plain = 1 if sample_weight is None else sample_weight.reshape(-1)
-            sample_weight = plain * by_class
+            sample_weight = by_class * (1 if sample_weight is None else sample_weight)
         return Labelled(examples, y, sample_weight)
+
+    def encode_weights(self, sample_weight, y):
+        """Sample weights as the loss takes them, from those of the caller and encoded labels.
+
+        Raises:
+            ValueError: they have another shape.
+        """
+        return example_weights(sample_weight, len(y))
 
     def class_weights(self, y, class_weight):
         """One weight an example, float32 `(N,)`, from encoded labels and a weight a class."""
@@ -140,7 +149,8 @@ class TextModel(FilledBatchModel):
             y: labels; None with a dataset.
             batch_size: int. Defaults to 32; None with a dataset.
             validation_split: float. Share of the last examples to hold back; not with a dataset.
-            validation_data: `(x, y)`, `(x, y, sample_weight)` or a dataset.
+            validation_data: `(x, y)`, `(x, y, sample_weight)` or a dataset; for a task without
+                labels also `(x,)` or a list of texts.
             shuffle: bool. Anew in each epoch; a dataset shuffles itself.
             class_weight: dict of class (number or label) to weight, for one label an example.
             sample_weight: array with one weight an example.
@@ -163,17 +173,15 @@ class TextModel(FilledBatchModel):
                 raise ValueError(
                     "validation_split needs x and y as lists or arrays, and no validation_data."
                 )
-            first, held_back = feed.split(
-                x, y, sample_weight, validation_split, order, class_weight
-            )
+            first, held_back = feed.split(x, y, sample_weight, validation_split, class_weight)
             dataset = feed.batches(first, batch_size, order)
             validation_data = feed.batches(held_back, validation_size, evaluated)
         else:
-            dataset = feed.dataset(x, y, sample_weight, batch_size, order, class_weight)
+            dataset = feed.dataset(x, y, sample_weight, batch_size, order, True, class_weight)
             if validation_data is not None:
                 val_x, val_y, val_weight = validation_parts(validation_data)
                 size = None if is_stream(val_x) else validation_size
-                validation_data = feed.dataset(val_x, val_y, val_weight, size, evaluated)
+                validation_data = feed.dataset(val_x, val_y, val_weight, size, evaluated, False)
         return super().fit(
             dataset,
             epochs=epochs,
@@ -206,7 +214,7 @@ class TextModel(FilledBatchModel):
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # else from within fit, on a ready dataset
             order = "sorted" if steps is None else "given"
-            x = Feed(self).dataset(x, y, sample_weight, batch_size, order)
+            x = Feed(self).dataset(x, y, sample_weight, batch_size, order, False)
         return super().evaluate(
             x,
             verbose=verbose,
@@ -247,6 +255,8 @@ class TextModel(FilledBatchModel):
 
     def _run(self, x, batch_size=None, verbose=0, steps=None, callbacks=None):
         """Pairs of examples and a list of the model's outputs for their rows; see `predict`."""
+        if steps is not None and steps < 1:
+            raise ValueError(f"steps must be at least 1; got {steps!r}.")
         watch = keras.callbacks.CallbackList(
             callbacks,
             add_progbar=bool(verbose),

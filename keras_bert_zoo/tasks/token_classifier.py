@@ -253,6 +253,10 @@ class TokenClassifier(LabelledTask):
         if self.has_crf and aggregation in ("none", "simple"):
             raise ValueError(f'aggregation="{aggregation}" labels pieces; a CRF labels words.')
         if words is not None:
+            if any(isinstance(sentence, (str, bytes)) for sentence in words):
+                raise ValueError(
+                    "words must be a list with a list of words for each sentence; got texts."
+                )
             found = self._decoded(self.predict(words, batch_size=batch_size))
             return [[self.class_names[number] for number in sentence] for sentence in found]
         texts = [texts] if isinstance(texts, str) else check_texts(texts)

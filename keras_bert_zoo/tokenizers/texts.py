@@ -34,6 +34,27 @@ def split_pairs(texts):
     return check_texts(texts), None
 
 
+def one_or_many(first, second):
+    """Whether two arguments are two texts, and both as a pair of lists.
+
+    Args:
+        first, second: two texts, or two lists of texts.
+
+    Returns:
+        tuple of a bool and a tuple of two lists.
+
+    Raises:
+        ValueError: one is a text and the other is not.
+    """
+    single = isinstance(first, str)
+    if single != isinstance(second, str):
+        raise ValueError(
+            "Pass two texts, or two lists of texts; got "
+            f"{type(first).__name__} and {type(second).__name__}."
+        )
+    return single, (([first], [second]) if single else (first, second))
+
+
 def check_texts(texts):
     """A list of str from a list, array or series of texts (bytes are read as UTF-8).
 

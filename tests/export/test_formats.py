@@ -49,10 +49,10 @@ def contents(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def wide(**settings):
+def wide(policy=None):
     """A classifier whose weights are large enough for LiteRT to quantize."""
     backbone = tiny_backbone(
-        hidden_dim=64, intermediate_dim=128, dropout=0.0, attention_dropout=0.0
+        hidden_dim=64, intermediate_dim=128, dropout=0.0, attention_dropout=0.0, dtype=policy
     )
     text = kbz.Preprocessor(tiny_tokenizer(), 16)
     return scramble(kbz.TextClassifier(backbone, labels=["no", "yes"], preprocessor=text))
@@ -166,6 +166,26 @@ class TestPrecisions:
         writes("openvino")
         assert 1e-6 < export_task(wide(), tmp_path / "it", "openvino", "float16") < 1e-2
 
+    @pytest.mark.parametrize("name", ["masks", "tags"])
+    def test_int8_of_other_heads(self, name, tmp_path):
+        writes("tf_saved_model")
+        TASKS[name]().export(tmp_path / "it", dtype="int8")
+
+    @pytest.mark.parametrize("format", ["onnx", "litert"])
+    def test_models_of_ids_are_float32_whatever_was_trained(self, format, tmp_path):
+        writes(format)
+        assert export_task(wide("mixed_bfloat16"), tmp_path / "it", format) < 1e-4
+
+    def test_a_quantized_task_is_not_saved(self, tmp_path):
+        task = TASKS["classes"]().in_precision("int8")
+        with pytest.raises(ValueError, match="A quantized model is not saved"):
+            task.save_to_preset(tmp_path / "it")
+
+    def test_a_quantized_decoder_is_scaled(self):
+        task = TASKS["masks"]()
+        whole, rounded = (t.predict(["a [MASK]"])[0] for t in (task, task.in_precision("int8")))
+        assert abs(whole - rounded).max() < 0.1 * abs(whole).max()
+
 
 class TestTextFiles:
     @pytest.fixture(scope="class")
@@ -174,7 +194,8 @@ class TestTextFiles:
         """A preprocessor, and the tokenizer that was written of it."""
         folder = tmp_path_factory.mktemp("text")
         preprocessor = kbz.Preprocessor(tiny_tokenizer(), 9)
-        write_text_files(preprocessor, {"a": 1}, folder)
+        task = kbz.TextClassifier(tiny_backbone(), preprocessor=preprocessor)
+        write_text_files(task, folder)
         return preprocessor, tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
 
     @settings(
@@ -192,9 +213,37 @@ class TestTextFiles:
         assert rows["segment_ids"][0].tolist() == found.type_ids
         assert rows["padding_mask"][0].tolist() == found.attention_mask
 
+    @pytest.mark.parametrize("truncation", ["only_first", "only_second"])
+    def test_pairs_are_cut_as_told(self, truncation, tmp_path):
+        preprocessor = kbz.Preprocessor(tiny_tokenizer(), 9, truncation)
+        write_text_files(kbz.TextClassifier(tiny_backbone(), preprocessor=preprocessor), tmp_path)
+        engine = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+        long = "a cup of tea , the film and a cup of tea"
+        pair = (long, "tea") if truncation == "only_first" else ("tea", long)
+        rows = preprocessor(([pair[0]], [pair[1]]))
+        assert rows["token_ids"][0].tolist() == engine.encode(*pair).ids
+
+    def test_a_model_of_one_segment(self, tmp_path):
+        write_text_files(TASKS["one segment"](), tmp_path)
+        engine = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+        assert set(engine.encode("tea", "film").type_ids) == {0}
+
+    def test_windows_of_a_context(self, tmp_path):
+        task = TASKS["answers"]()
+        write_text_files(task, tmp_path)
+        engine = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+        context = "the good film and a cup of tea . " * 6
+        found = engine.encode("the tea ?", context)
+        rows = [found.ids, *(more.ids for more in found.overflowing)]
+        wanted = [
+            row.token_ids.tolist()
+            for row in task.encode_texts((["the tea ?"], [context])).source.rows
+        ]
+        assert rows == wanted and len(rows) > 2
+
     def test_what_goes_beside_a_model(self, tmp_path):
         task = TASKS["tags"]()
-        write_text_files(task.preprocessor, task.description(), tmp_path)
+        write_text_files(task, tmp_path)
         assert contents(tmp_path) == TEXT_FILES
         told = json.loads((tmp_path / "preset.json").read_text(encoding="utf-8"))["task"]
         assert told["config"]["labels"] == list(task.labels)
@@ -232,10 +281,12 @@ class TestStaticShapes:
 class TestFormats:
     def test_an_unknown_one(self):
         with pytest.raises(ValueError, match=r"got 'onx'\. Did you mean"):
-            formats.check_format("onx")
+            TASKS["classes"]().export("anywhere", format="onx")
 
     def test_a_precision_that_it_has_not(self):
-        with pytest.raises(ValueError, match="for format=\"onnx\", one of int8; got 'float16'"):
+        with pytest.raises(
+            ValueError, match="for format=\"onnx\", one of float32, int8; got 'float16'"
+        ):
             formats.check_format("onnx", "float16")
 
     def test_a_package_that_is_not_there(self, monkeypatch):
@@ -246,7 +297,7 @@ class TestFormats:
     def test_a_precision_without_text(self, tmp_path):
         task = TASKS["classes"]()
         task.set_preprocessor(None)
-        with pytest.raises(ValueError, match="dtype goes with the formats"):
+        with pytest.raises(ValueError, match="dtype goes with a model that has a preprocessor"):
             task.export(tmp_path / "it", dtype="int8")
 
     @pytest.mark.parametrize("format", formats.FORMATS)

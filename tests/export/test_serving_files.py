@@ -86,11 +86,14 @@ def test_batching_configuration():
         if not line.startswith("#")
     )
     assert set(fields) == {
+        "enable_large_batch_splitting",
         "max_batch_size",
+        "max_execution_batch_size",
         "batch_timeout_micros",
         "max_enqueued_batches",
         "num_batch_threads",
     }
+    assert fields.pop("enable_large_batch_splitting") == "true"
     assert all(int(value) > 0 for value in fields.values())
 
 

@@ -108,6 +108,12 @@ def test_names_from_pandas():
     assert accuracy(np.array([0, 1], object), [0, 0]) == 0.5
 
 
+def test_classes_as_glue_writes_them():
+    true, predicted = ["1", "0", "1"], ["1", "1", "1"]
+    assert glue_scores("mrpc", true, predicted) == glue_scores("mrpc", [1, 0, 1], [1, 1, 1])
+    assert glue_scores("RTE", ["entailment"], ["not_entailment"]) == {"accuracy": 0.0}
+
+
 @pytest.mark.parametrize(
     "call, text",
     [

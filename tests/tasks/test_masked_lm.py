@@ -90,14 +90,14 @@ def test_predict_gives_logits_for_each_mask(model):
 def test_training_hides_anew_and_evaluation_the_same(model):
     texts = ["the tea was good and the film was bad"] * 4
 
-    def hidden(order):
-        examples = Feed(model).read(texts, None, None, order)
+    def hidden(training):
+        examples = Feed(model).read(texts, None, None, training)
         batches = Batches(examples, 4, "given")
         return [batches[0][1].tolist() for _ in range(2)]
 
-    one, two = hidden("shuffled")
+    one, two = hidden(True)
     assert one != two
-    one, two = hidden("sorted")
+    one, two = hidden(False)
     assert one == two
     assert model.evaluate(texts, verbose=0) == pytest.approx(
         model.evaluate(texts, verbose=0, batch_size=3)
@@ -137,6 +137,34 @@ def test_id_arrays(model):
         model.evaluate(x, np.array([[7]]), verbose=0)
 
 
+@pytest.mark.parametrize("token", [99, 29])
+def test_id_arrays_that_hold_no_token(model, token):
+    x = {"token_ids": np.array([[2, 5, 4, 3]]), "mask_positions": np.array([[2, 1]])}
+    with pytest.raises(ValueError, match=rf"y\[0, 1\] is {token}; .* 0 to 28"):
+        model.fit(x, np.array([[7, token]]), verbose=0)
+
+
+def test_training_hides_anew_in_the_order_given_too(model):
+    seen = []
+
+    class Watched(kbz.MaskedLM):
+        def encode_targets(self, *arguments, **named):
+            found = super().encode_targets(*arguments, **named)
+            seen.append(found.fixed)
+            return found
+
+    watched = Watched(model.backbone, preprocessor=model.preprocessor)
+    watched.fit(["good film", "tea"], shuffle=False, validation_data=["good", "tea"], verbose=0)
+    assert seen == [False, True]
+
+
+def test_a_piece_of_a_word_joins_what_is_before_it(model):
+    (guess,) = model.fill_mask("warm[MASK] tea", targets=["##est"])
+    assert (guess["token"], guess["text"]) == ("##est", "warmest tea")
+    (guess,) = model.fill_mask("a [MASK] tea", targets=["##est"])
+    assert guess["text"] == "a ##est tea"
+
+
 @pytest.mark.parametrize(
     "call, message",
     [
@@ -145,6 +173,7 @@ def test_id_arrays(model):
         (lambda m: m.fill_mask("[MASK]", targets=["warmest"]), "token but warm, ##est"),
         (lambda m: m.fill_mask("[MASK]", targets=["zebra"]), "'zebra' is no single token"),
         (lambda m: m.fill_mask("[MASK]", targets="tea"), "targets must be a list of words"),
+        (lambda m: m.fill_mask("[MASK]", targets=[]), r"at least one; got \[\]"),
         (lambda m: m.fill_mask("[MASK]", top_k=0), "top_k must be at least 1"),
         (lambda m: m.score(["tea " * 40]), "40 tokens; max_length=32 leaves room for 30"),
         (lambda m: m.fit(["tea"], ["tea"], verbose=0), "takes no labels beside texts"),

@@ -7,6 +7,7 @@ import support
 import toys
 
 import keras_bert_zoo as kbz
+from keras_bert_zoo.data.contexts import reference_texts
 
 QUESTIONS = ["was the tea good ?", "was the film bad ?", "tea ?", "film ?"]
 CONTEXTS = [
@@ -142,6 +143,35 @@ def test_misaligned_answers_are_left_out_and_counted(caplog):
     assert loss == pytest.approx(kept, abs=1e-5)
 
 
+def test_answers_that_no_window_holds_are_left_out_and_counted(caplog):
+    """Not taught as no answer."""
+    model = support.scramble(reader(max_length=16, stride=4, no_answer=False))
+    long = "good film tea warm slow " * 4
+    x = (["tea ?", "film ?"], [long, "the film"])
+    model.fit(x, [(long[15:75].strip(), 15), "film"], verbose=0, shuffle=False)
+    assert model.alignment_report.divided == (0,) and model.alignment_report.answered == 1
+    assert "1 are in no window as a whole and were left out (items 0)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "wanted"),
+    [
+        ({"text": ["warm", "slow"], "answer_start": [1, 2]}, ["warm", "slow"]),
+        ({"text": [], "answer_start": []}, []),
+        ([("warm", 1), {"text": "slow"}, None], ["warm", "slow"]),
+        ("warm", ["warm"]),
+        (None, []),
+    ],
+)
+def test_every_reference_counts(answer, wanted):
+    assert reference_texts([answer]) == [wanted]
+
+
+def test_a_text_with_a_list(random_reader):
+    with pytest.raises(ValueError, match="two texts, or two lists of texts; got str and list"):
+        random_reader.answer("tea ?", ["tea"])
+
+
 def test_it_comes_back_exactly(tmp_path):
     model = support.scramble(reader(threshold=0.75, stride=5))
     model.save_to_preset(tmp_path / "own")
@@ -167,6 +197,7 @@ def test_it_comes_back_exactly(tmp_path):
     [
         (QUESTIONS, ANSWERS, "takes a tuple of two lists: .questions, contexts.; got list"),
         (("tea ?", "tea"), ["tea"], "two ways"),
+        ((QUESTIONS, CONTEXTS), [{"answer": "good"}, *ANSWERS[1:]], r"y\[0\] is .*has a text"),
         ((QUESTIONS[:1], CONTEXTS[:2]), ANSWERS, "as many second as first"),
         ((QUESTIONS, CONTEXTS), ANSWERS[:2], "There are 4 examples but 2 labels"),
         ((QUESTIONS, CONTEXTS), ["cup", *ANSWERS[1:]], r"y\[0\]: the answer 'cup' is not in its"),

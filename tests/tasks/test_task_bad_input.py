@@ -24,6 +24,27 @@ def others():
     }
 
 
+# === Weights ===
+
+
+@pytest.mark.parametrize("method", ["fit", "evaluate"])
+def test_several_weights_an_example(model, method):
+    """On JAX they would cost the model its weights."""
+    with pytest.raises(ValueError, match="one sample weight an example; got"):
+        getattr(model, method)(TEXTS, LABELS, sample_weight=np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), -1, "much"])
+def test_class_weights_that_are_no_weights(model, weight):
+    with pytest.raises(ValueError, match=r"class_weight\['yes'\] is .* a number, 0 or more"):
+        model.fit(TEXTS, LABELS, class_weight={"yes": weight}, verbose=0)
+
+
+def test_no_steps(model):
+    with pytest.raises(ValueError, match="steps must be at least 1; got 0"):
+        model.predict(TEXTS, steps=0)
+
+
 # === Texts ===
 
 

@@ -116,6 +116,35 @@ def test_a_head_of_another_kind_is_new(tmp_path):
     assert model.frozen == "embeddings"
 
 
+def test_a_head_of_another_kind_has_the_same_classes(tmp_path):
+    labels = ["a", "b", "c"]
+    support.tiny_classifier(labels=labels).save_to_preset(tmp_path / "classes")
+    model = kbz.TextClassifier.from_preset(tmp_path / "classes", multi_label=True)
+    assert (model.labels, model.num_classes) == (tuple(labels), 3)
+    other = kbz.TextClassifier.from_preset(tmp_path / "classes", num_classes=4, multi_label=True)
+    assert (other.labels, other.num_classes) == (None, 4)
+
+
+def test_a_crf_on_a_foreign_head(tmp_path):
+    tagger = support.scramble(
+        kbz.TokenClassifier(
+            support.tiny_backbone(),
+            labels=["O", "B-tea", "I-tea"],
+            preprocessor=kbz.Preprocessor(support.tiny_tokenizer(), 16),
+        )
+    )
+    tagger.export_to_transformers(tmp_path)
+    model = kbz.TokenClassifier.from_preset(tmp_path, crf=True)
+    assert model.labels == tagger.labels and model.has_crf
+    np.testing.assert_array_equal(
+        *(
+            next(keras.ops.convert_to_numpy(w) for w in m.weights if w.path.endswith("r/kernel"))
+            for m in (tagger, model)
+        )
+    )
+    assert all(path.startswith("crf") for path in model.transfer_report.newly_initialised)
+
+
 def test_a_folder_holds_one_format(tmp_path):
     model = support.tiny_classifier()
     model.save_to_preset(tmp_path)

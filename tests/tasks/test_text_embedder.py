@@ -213,8 +213,17 @@ def test_bad_input(tmp_path):
         model.fit((["tea", "film"], ["cup", "tea"]), [1.0], verbose=0)
     with pytest.raises(ValueError, match="Each text gets a vector of its own"):
         model.predict((["tea"], ["cup"]))
-    with pytest.raises(ValueError, match="top_k must be at least 1"):
-        model.search(["tea"], ["tea"], top_k=0)
+    for name, number in (("top_k", 0), ("top_k", True), ("block_size", -1)):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number, at least 1"):
+            model.search(["tea"], ["tea"], **{name: number})
+    for layers in (2.0, None, "2"):
+        with pytest.raises(ValueError, match="layers holds"):
+            embedder(layers=layers)
+    with pytest.raises(ValueError, match="let the dataset yield texts"):
+        model.predict(toys.Slices(1, ((["tea"], ["cup"]))))
+    vectors = np.full((1, model.output.shape[-1]), np.nan)
+    with pytest.raises(ValueError, match="vectors holds numbers that are not finite"):
+        model.search(["tea"], ["tea"], vectors=vectors)
     with pytest.raises(ValueError, match=r"vectors has the shape \(2, 4\); the corpus has 1 texts"):
         model.search(["tea"], ["tea"], vectors=np.zeros((2, 4)))
     with pytest.raises(CheckpointError, match="pools the last layer alone"):

@@ -345,6 +345,11 @@ def test_bad_examples(random_tagger, words, tags, message):
         random_tagger.fit(words, tags, verbose=0)
 
 
+def test_words_that_are_texts(random_tagger):
+    with pytest.raises(ValueError, match="a list of words for each sentence; got texts"):
+        random_tagger.tag(words=["good film", "tea"])
+
+
 def test_bad_arguments(random_tagger, tmp_path):
     with pytest.raises(ValueError, match="stride must be a number of tokens"):
         tagger(stride=-1)

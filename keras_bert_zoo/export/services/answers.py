@@ -41,7 +41,7 @@ class AnswerService(Service):
         lengths = tf.cast(question.row_lengths(), tf.int32)
         windows = context_windows(pieces.ids, self.max_length - 3 - lengths, self.stride)
         rows = self.padded(tf.gather(question, windows.owners), windows.take(pieces.ids))
-        start, end = self.logits(rows)  # (rows, L)
+        start, end = self.logits(self.run_in_parts(rows))  # (rows, L)
         begin = tf.gather(lengths, windows.owners) + 2  # (rows,) where a row's window begins
         scores = self.span_scores(start, end, windows, begin)  # (tokens, answer lengths)
         by_example = pieces.ids.with_flat_values(scores)
@@ -75,11 +75,10 @@ class AnswerService(Service):
         }
 
     def answer_rows(self, **rows):
-        start, end = self.logits(rows)
+        start, end = self.logits(self.run(rows))
         return {"start_logits": start, "end_logits": end}
 
-    def logits(self, rows):
-        outputs = self.run(rows)
+    def logits(self, outputs):
         return (tf.cast(outputs[name], tf.float32) for name in ("start", "end"))
 
     def span_scores(self, start, end, windows, begin):

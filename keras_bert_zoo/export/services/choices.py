@@ -6,7 +6,8 @@ from keras_bert_zoo.export.services.service import Service
 
 
 class ChoiceService(Service):
-    """Takes `prompt` `(B,)` and `choices` `(B, N)`, of which "" is none.
+    """Takes `prompt` `(B,)` and `choices` `(B, N)`, of which "" is none: prompts may have different
+    numbers of choices, but at least one.
 
     Answers with `logits` and `probabilities` `(B, N)`, `index`, `choice` and `score` `(B,)`.
     """
@@ -15,6 +16,10 @@ class ChoiceService(Service):
 
     def answer(self, prompt, choices):
         shape = tf.shape(choices)
+        some = tf.reduce_any(choices != "", axis=1)
+        check = tf.debugging.assert_equal(some, True, "A prompt has no choices.")
+        with tf.control_dependencies([check]):
+            choices = tf.identity(choices)
         prompts = tf.repeat(prompt, shape[1])
         rows = self.rows_of(prompts, tf.reshape(choices, [-1]))
         present = tf.cast(tf.reshape(choices, [-1, 1]) != "", tf.int32)

@@ -6,6 +6,8 @@ from keras_bert_zoo.export.graph_rows import head, padded_rows, truncated_length
 from keras_bert_zoo.export.graph_tokenizer import GraphTokenizer
 
 VOCABULARY_FILE = "vocab.txt"
+# Of the windows of long texts.
+_ROWS_AT_ONCE = 64
 
 
 class Service(tf.Module):
@@ -44,6 +46,7 @@ class Service(tf.Module):
             autograph=False,
         )
         self._run = lambda rows: function(rows)
+        self._outputs = model.output
 
     def answer(self, **texts):
         """The outputs of `serving_default`."""
@@ -77,6 +80,32 @@ class Service(tf.Module):
             for name, part in rows.items()
         }
         return tf.nest.map_structure(lambda output: output[:count], self._run(filled))
+
+    def run_in_parts(self, rows):
+        """The same, some rows at a time: one text may have thousands of windows."""
+        count = tf.shape(rows["token_ids"])[0]
+        parts = tf.maximum((count + _ROWS_AT_ONCE - 1) // _ROWS_AT_ONCE, 1)
+        size = tf.minimum(count, _ROWS_AT_ONCE)
+
+        def cut(part):
+            part = tf.pad(part, [[0, parts * size - count], [0, 0]])
+            return tf.reshape(part, [parts, size, tf.shape(part)[1]])
+
+        specs = tf.nest.map_structure(
+            lambda spec: tf.TensorSpec(spec.shape, spec.dtype), self._outputs
+        )
+        found = tf.map_fn(
+            self.run,
+            {name: cut(part) for name, part in rows.items()},
+            fn_output_signature=specs,
+            parallel_iterations=1,
+        )
+
+        def joined(output):
+            shape = tf.concat([[parts * size], tf.shape(output)[2:]], 0)
+            return tf.reshape(output, shape)[:count]
+
+        return tf.nest.map_structure(joined, found)
 
     def rows_of(self, first, second=None):
         """The input dict of texts or pairs, cut as the preprocessor cuts them."""

@@ -34,7 +34,7 @@ class TagService(Service):
         ids, words = pieces.ids, pieces.words
         windows = sentence_windows(words, self.max_length - 2, self.stride)
         rows = self.padded(windows.take(ids))
-        logits = tf.cast(self.run(rows), tf.float32)  # (rows, L, C)
+        logits = tf.cast(self.run_in_parts(rows), tf.float32)  # (rows, L, C)
         places = tf.stack([windows.home_rows, windows.home_places + 1], 1)
         logits = ids.with_flat_values(tf.gather_nd(logits, places)).to_tensor(
             shape=[None, None, len(self.names)]
