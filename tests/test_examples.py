@@ -352,13 +352,13 @@ def test_embed_and_search(run, tmp_path, monkeypatch, capsys):
     (tmp_path / "reviews.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     monkeypatch.setattr(example, "DATA", tmp_path)
     options = ("--corpus", tmp_path / "lines.txt", "--query", "Another line.")
-    found = run("embed_and_search", *options, quick=("--small", "--epochs", "200"))
+    found = run("embed_and_search", *options, quick=("--small", "--epochs", "120"))
     assert found["same"] and found["cosines"].diagonal() == pytest.approx(1, abs=1e-5)
     assert found["cosines"] == pytest.approx(found["cosines"].T, abs=1e-5)
     assert [hit["text"] for hit in found["hits"][0]] == ["Another line.", "One line."]
     assert found["correlations"] is None
     assert list(found["accuracies"]) == ["embeddings alone", "last layer", "upper half"]
-    assert min(found["accuracies"].values()) > 0.8
+    assert min(found["accuracies"].values()) > 0.6
 
 
 def test_embed_and_search_against_scores(run, tmp_path, capsys):
