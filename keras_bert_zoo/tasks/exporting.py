@@ -80,19 +80,17 @@ class Exportable:
             TypeError: there is no such option.
             ValueError: an option, a precision or the tokenizer cannot be exported.
         """
-        if format != _OF_KERAS_ALONE:
-            check_format(format, dtype)
         of_ids = input_signature is not None or self.preprocessor is None
         if format != _OF_KERAS_ALONE and not of_ids:
             export_task(self, filepath, format, dtype, self_check, **options)
-        elif dtype is not None:
+            return
+        if dtype is not None:
             raise ValueError(
                 "dtype goes with a model that has a preprocessor, and without input_signature."
             )
-        else:
-            super().export(
-                filepath, format, verbose=verbose, input_signature=input_signature, **options
-            )
+        super().export(
+            filepath, format, verbose=verbose, input_signature=input_signature, **options
+        )
 
     def service(self, folder):
         """The export's answers: a Service, under the TensorFlow backend.
