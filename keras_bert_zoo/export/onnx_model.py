@@ -29,7 +29,10 @@ def write(model, folder, dtype=None):
 
     with tempfile.TemporaryDirectory() as aside, _quiet():
         _write(model, Path(aside) / FILE)
-        quantize_dynamic(Path(aside) / FILE, folder / FILE, weight_type=QuantType.QInt8)
+        # With one scale a matrix the lowest cosine of MiniLM's vectors falls from 0.97 to 0.81.
+        quantize_dynamic(
+            Path(aside) / FILE, folder / FILE, weight_type=QuantType.QInt8, per_channel=True
+        )
 
 
 def _write(model, path):
