@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_bert_zoo.data.answers import read_answer, reference_texts
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled
 from keras_bert_zoo.data.best_spans import (
     best_spans,
@@ -17,8 +18,6 @@ from keras_bert_zoo.data.contexts import (
     align,
     context_windows,
     position_labels,
-    read_answer,
-    reference_texts,
     span_labels,
 )
 from keras_bert_zoo.data.labels import example_weights, label_list

@@ -8,11 +8,11 @@ import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keras_bert_zoo.data.answers import read_answer
 from keras_bert_zoo.data.best_spans import best_spans, no_answer_score
 from keras_bert_zoo.data.contexts import (
     align,
     context_windows,
-    read_answer,
     span_labels,
     token_windows,
 )

@@ -170,7 +170,7 @@ class TestPrecisions:
     @pytest.mark.parametrize("name", some("masks"))
     def test_int8_of_other_heads(self, name, tmp_path):
         writes("tf_saved_model")
-        TASKS[name]().export(tmp_path / "it", dtype="int8")
+        assert export_task(TASKS[name](), tmp_path / "it", dtype="int8") > 1e-5  # rounded indeed
 
     @pytest.mark.parametrize("format", ["onnx", "litert"])
     def test_models_of_ids_are_float32_whatever_was_trained(self, format, tmp_path):

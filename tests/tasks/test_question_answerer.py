@@ -7,7 +7,7 @@ import support
 import toys
 
 import keras_bert_zoo as kbz
-from keras_bert_zoo.data.contexts import reference_texts
+from keras_bert_zoo.data.answers import reference_texts
 
 QUESTIONS = ["was the tea good ?", "was the film bad ?", "tea ?", "film ?"]
 CONTEXTS = [
