@@ -157,6 +157,19 @@ def test_a_megabyte_of_text(exports, name):
         assert len(part) == 1 and (part.dtype.kind != "f" or np.isfinite(part).all())
 
 
+@pytest.mark.parametrize("name", ["tags", "answers"])
+def test_more_windows_than_are_run_at_once(exports, name):
+    task, _, loaded = exports(name)
+    texts = ["tea", LONG * 40, "the good film"]
+    columns = inputs_of(name, texts)
+    found = ask(loaded, *columns)
+    wanted = task.served(tuple(columns) if name == "answers" else columns[0])
+    assert len(task.encode_texts(tuple(columns) if name == "answers" else texts)) > 128
+    for key, array in wanted.items():
+        if array.dtype.kind == "f":
+            np.testing.assert_allclose(found[key], array, rtol=0, atol=1e-5)
+
+
 def test_an_overlong_question(exports):
     _, _, loaded = exports("answers")
     with pytest.raises(tf.errors.InvalidArgumentError, match="A question is too long"):
