@@ -10,6 +10,8 @@ Google's own `tokenization.py` differs from both:
 - punctuation and accents follow the Unicode release of its Python, here that of the library.
 """
 
+import collections
+import itertools
 import json
 import os
 from pathlib import Path
@@ -18,7 +20,7 @@ import tokenizers
 from tokenizers.decoders import WordPiece as WordPieceDecoder
 from tokenizers.models import WordPiece
 from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.pre_tokenizers import BertPreTokenizer, WhitespaceSplit
 from tokenizers.trainers import WordPieceTrainer
 
 # A longer word becomes one unknown token. Google's own code allows 200.
@@ -92,12 +94,13 @@ def train(
     strip_accents=None,
     split_chinese=True,
     min_frequency=2,
+    character_coverage=1.0,
     show_progress=False,
 ):
-    """A WordPiece engine with a vocabulary learned from text.
+    """A WordPiece engine with a vocabulary learned from text; the same text gives the same one.
 
     Args:
-        texts: iterable of str. Read once.
+        texts: iterable of str. Read once; what is kept of it are its words and their counts.
         vocabulary_size: int. Tokens wanted, special tokens included; fewer where the text has
             fewer.
         special_tokens: role -> token; they get the first ids, the padding token id 0.
@@ -105,25 +108,74 @@ def train(
         strip_accents: bool or None. None follows `lowercase`.
         split_chinese: bool.
         min_frequency: int. How often a piece must occur to be learned.
+        character_coverage: float in `(0, 1]`. Share of the text's characters that the vocabulary
+            is to hold; the rarest are left to the unknown token.
         show_progress: bool.
 
     Returns:
         `tokenizers.Tokenizer`.
+
+    Raises:
+        ValueError: the coverage is out of range.
     """
+    if not 0 < character_coverage <= 1:
+        raise ValueError(f"character_coverage must lie in (0, 1]; got {character_coverage!r}.")
     first = [special_tokens[role] for role in ("pad", "unk", "cls", "sep", "mask")]
     learner = tokenizers.Tokenizer(WordPiece({}, unk_token=special_tokens["unk"]))
     _add_pipeline(learner, lowercase, strip_accents, split_chinese)
+    room = max(vocabulary_size - len(first), 1)
+    words = _covered(_count_words(learner, texts), character_coverage, room)
+    # The library gives ids to the characters within words in the order of a hash map, and breaks
+    # ties between pieces by id. Named beforehand, their order is fixed.
+    inside = sorted({f"##{character}" for word in words for character in word[1:]})
     trainer = WordPieceTrainer(
         vocab_size=vocabulary_size,
         min_frequency=min_frequency,
-        special_tokens=first,
+        special_tokens=first + inside,
         continuing_subword_prefix="##",
         show_progress=show_progress,
     )
-    learner.train_from_iterator(texts, trainer)
+    learner = tokenizers.Tokenizer(WordPiece({}, unk_token=special_tokens["unk"]))
+    learner.pre_tokenizer = WhitespaceSplit()
+    learner.train_from_iterator(_repeated(words), trainer)
     vocabulary = learner.get_vocab(with_added_tokens=False)
     tokens = sorted(vocabulary, key=vocabulary.get)
     return build(tokens, special_tokens, lowercase, strip_accents, split_chinese)
+
+
+def _count_words(engine, texts):
+    """How often each word of the texts occurs, as the engine cuts and spells them."""
+    words = collections.Counter()
+    for text in texts:
+        normal = engine.normalizer.normalize_str(text)
+        words.update(word for word, _ in engine.pre_tokenizer.pre_tokenize_str(normal))
+    return words
+
+
+def _covered(words, coverage, most):
+    """The words that hold none of the rarest characters.
+
+    Args:
+        words: Counter of str.
+        coverage: float. Share of all characters to keep.
+        most: int. Of different characters.
+    """
+    characters = collections.Counter()
+    for word, count in words.items():
+        for character in word:
+            characters[character] += count
+    ordered = sorted(characters, key=lambda character: (-characters[character], character))
+    before = itertools.accumulate((characters[c] for c in ordered), initial=0)
+    wanted = coverage * characters.total()
+    kept = {c for c, so_far in zip(ordered[:most], before, strict=False) if so_far < wanted}
+    return {word: count for word, count in words.items() if kept.issuperset(word)}
+
+
+def _repeated(words, at_once=10_000):
+    """Each word as often as it was counted, in lines."""
+    for word, count in words.items():
+        for start in range(0, count, at_once):
+            yield " ".join([word] * min(at_once, count - start))
 
 
 def settings(engine):
