@@ -54,7 +54,7 @@ test-demo: .venv-jax/ready
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	.venv/bin/python $(PIP) torch
-	.venv/bin/python $(PIP) --editable '.[all,onnx,litert,test]'
+	.venv/bin/python $(PIP) --editable '.[all,onnx,litert,pretraining,chinese,test]'
 	.venv/bin/python $(PIP) $(CHECKPOINT)
 	.venv/bin/python $(PIP) $(SERVING_API)
 	touch $@
@@ -67,7 +67,7 @@ test-demo: .venv-jax/ready
 	touch $@
 
 .venv-%/ready-to-test: .venv-%/ready
-	.venv-$*/bin/python $(PIP) --editable '.[$*,test]'
+	.venv-$*/bin/python $(PIP) --editable '.[$*,pretraining,test]'
 	touch $@
 
 clean:

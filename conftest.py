@@ -10,7 +10,7 @@ PRESET = "all_minilm_l6_v2_en"
 
 # Doctests import every module; some need a package that is not everywhere.
 NEEDED = {
-    "torch": ["training/torch_adamw.py", "export/onnx_model.py"],
+    "torch": ["training/torch_adamw.py", "training/torch_random.py", "export/onnx_model.py"],
     "openvino": ["export/openvino_model.py"],
 }
 collect_ignore = [

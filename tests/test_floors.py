@@ -37,6 +37,7 @@ MAY_IMPORT_BACKENDS = {
     "checkpoints.keras_hub",
     "data.backend_dataset",
     "training.torch_adamw",
+    "training.torch_random",
     "export.graph_rows",
     "export.litert_model",
     "export.onnx_model",

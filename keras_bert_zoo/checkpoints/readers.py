@@ -33,6 +33,11 @@ class SafetensorsReader(collections.abc.Mapping):
             raise CheckpointError(f"{path} is truncated or no safetensors file: {error}") from error
         self._names = tuple(self._file.keys())
 
+    @property
+    def metadata(self):
+        """The texts beside the tensors: dict of str."""
+        return self._file.metadata() or {}
+
     def __getitem__(self, name):
         if name not in self._names:
             raise KeyError(name)

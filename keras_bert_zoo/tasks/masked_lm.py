@@ -132,7 +132,8 @@ class MaskedLM(Task):
             return _array_targets(examples, y, sample_weight, self.config.vocabulary_size)
         if y is not None:
             raise ValueError("MaskedLM takes no labels beside texts: it hides tokens itself.")
-        masker = Masker.for_tokenizer(self.preprocessor.tokenizer, self.mask_rate, self.whole_words)
+        unit = "word" if self.whole_words else "piece"
+        masker = Masker.for_tokenizer(self.preprocessor.tokenizer, self.mask_rate, unit)
         weights = example_weights(sample_weight, examples.count)
         seed = random.randrange(2**32) if training else 0
         return MaskedExamples(examples.examples, masker, weights, seed, fixed=not training)

@@ -1,21 +1,15 @@
-"""The optimizer of BERT's fine-tuning: AdamW, warm-up, linear decay, clipping."""
-
-import re
+"""The optimizers of BERT's training: AdamW, warm-up, linear decay, clipping."""
 
 import keras
 from keras import ops
 
-# Neither LayerNorms nor biases are decayed (Google's `AdamWeightDecayOptimizer`).
-NO_DECAY = ("norm", "bias", "gamma", "beta")
-
-
-# How deep a weight lies, by its path; all else (pooler, heads) lies on top.
-_BLOCK = re.compile(r"(?:^|/)layer_(\d+)/")
-_BELOW_BLOCKS = re.compile(r"(?:^|/)(?:embeddings|embedding_projection)/")
+from keras_bert_zoo.spelling import did_you_mean
+from keras_bert_zoo.training.lamb import Lamb
+from keras_bert_zoo.training.sparing import Sparing
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
-class AdamW(keras.optimizers.AdamW):
+class AdamW(Sparing, keras.optimizers.AdamW):
     """Keras's AdamW, sparing some weights from decay, and slower in the lower layers if told so.
 
     Both survive saving and loading.
@@ -26,54 +20,42 @@ class AdamW(keras.optimizers.AdamW):
             Defaults to LayerNorms and biases.
         layer_decay: float in `(0, 1]`, or None. Factor on the learning rate for each layer below
             the heads; see `layer_rates`.
+        bias_correction: bool. False leaves Adam's correction of its first steps out, as Google's
+            code does (with an epsilon of 1e-6). Defaults to True.
 
     Raises:
         ValueError: `layer_decay` is out of range.
+
+    Source: Loshchilov & Hutter 2017; Google's `optimization.AdamWeightDecayOptimizer`.
     """
 
-    def __init__(self, *args, no_decay=NO_DECAY, layer_decay=None, **kwargs):
-        if layer_decay is not None and not 0 < layer_decay <= 1:
-            raise ValueError(f"layer_decay must lie in (0, 1], or be None; got {layer_decay!r}.")
+    def __init__(self, *args, bias_correction=True, **kwargs):
         super().__init__(*args, **kwargs)
-        self.no_decay = tuple(no_decay)
-        self.layer_decay = layer_decay
-
-    def build(self, variables):
-        if not self.built:
-            paths = [variable.path for variable in variables]
-            self._rates = layer_rates(paths, self.layer_decay)
-            self._spared = [any(name in path for name in self.no_decay) for path in paths]
-        super().build(variables)
-
-    def apply(self, grads, trainable_variables=None):
-        super().apply([_dense(gradient) for gradient in grads], trainable_variables)
-
-    def _apply_weight_decay(self, variables):
-        """Does nothing: `update_step` decays, since it knows each weight's own rate."""
+        self.bias_correction = bias_correction
 
     def update_step(self, gradient, variable, learning_rate):
-        index = self._get_variable_index(variable)
-        rate = ops.cast(learning_rate, variable.dtype) * self._rates[index]
-        decays = self._use_weight_decay(variable) and not self._spared[index]
+        rate = self.rate_of(variable, learning_rate)
+        decays = self.decays(variable)
+        first, second = self.bias_corrections(variable.dtype)
+        correction = ops.sqrt(second) / first
         if keras.backend.backend() == "torch" and not self.amsgrad:
-            self._update_in_place(gradient, variable, rate, decays)
+            self._update_in_place(gradient, variable, rate, decays, correction)
             return
         if decays:
             self.assign_sub(variable, ops.multiply(variable, rate * self.weight_decay))
-        super().update_step(gradient, variable, rate)
+        # Keras's own step corrects.
+        super().update_step(gradient, variable, rate if self.bias_correction else rate / correction)
 
-    def _update_in_place(self, gradient, variable, rate, decays):
+    def _update_in_place(self, gradient, variable, rate, decays, correction):
         from keras_bert_zoo.training import torch_adamw
 
         index = self._get_variable_index(variable)
-        step = ops.cast(self.iterations + 1, variable.dtype)
-        unbiased = ops.sqrt(1 - ops.power(self.beta_2, step)) / (1 - ops.power(self.beta_1, step))
         torch_adamw.update(
             variable.value,
             self._momentums[index].value,
             self._velocities[index].value,
             ops.cast(gradient, variable.dtype),
-            alpha=rate * unbiased,
+            alpha=rate * correction if self.bias_correction else rate,
             decay=rate * self.weight_decay if decays else None,
             beta_1=self.beta_1,
             beta_2=self.beta_2,
@@ -81,49 +63,7 @@ class AdamW(keras.optimizers.AdamW):
         )
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "no_decay": list(self.no_decay),
-            "layer_decay": self.layer_decay,
-        }
-
-
-def _dense(gradient):
-    """A gradient with each row once.
-
-    TensorFlow gives that of a table by the rows that were looked up, a row as often as it was.
-    Keras would square and clip each by itself, so that (a + b)^2 became a^2 + b^2.
-    """
-    if not hasattr(gradient, "dense_shape"):
-        return gradient
-    return ops.segment_sum(gradient.values, gradient.indices, gradient.dense_shape[0])
-
-
-def layer_rates(paths, layer_decay):
-    """The factor on the learning rate of each weight.
-
-    Args:
-        paths: list of str. Paths of the weights, of which `layer_{i}/…` belongs to block i.
-        layer_decay: float or None. None for 1 everywhere.
-
-    Returns:
-        list of float: 1 for heads and pooler, `layer_decay ** (L - i)` for block i of L (counted
-        from 0), and `layer_decay ** (L + 1)` for the embeddings.
-
-    Source: Clark et al. 2020, A.2; ELECTRA's `optimization._get_layer_lrs`.
-
-    >>> layer_rates(["embeddings/x", "layer_0/x", "layer_1/x", "text_classifier/x"], 0.5)
-    [0.125, 0.25, 0.5, 1.0]
-    """
-    if layer_decay is None:
-        return [1.0] * len(paths)
-    found = [_BLOCK.search(path) for path in paths]
-    layers = 1 + max((int(block[1]) for block in found if block), default=-1)
-    depths = [
-        layers - int(block[1]) if block else (layers + 1) * bool(_BELOW_BLOCKS.search(path))
-        for path, block in zip(paths, found, strict=True)
-    ]
-    return [float(layer_decay**depth) for depth in depths]
+        return {**super().get_config(), "bias_correction": self.bias_correction}
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -157,33 +97,51 @@ class WarmupLinearDecay(keras.optimizers.schedules.LearningRateSchedule):
         }
 
 
+# What each algorithm is made of.
+_ALGORITHMS = {
+    "adamw": (AdamW, {}),
+    "google": (AdamW, {"bias_correction": False, "epsilon": 1e-6}),
+    "lamb": (Lamb, {"epsilon": 1e-6}),
+}
+
+
 def create_optimizer(
     learning_rate,
     num_train_steps=None,
     warmup_ratio=0.1,
     weight_decay=0.01,
     layer_decay=None,
+    algorithm="adamw",
     **kwargs,
 ):
-    """AdamW as BERT is fine-tuned with it.
+    """The optimizer that BERT is fine-tuned and pre-trained with.
 
     Args:
-        learning_rate: float. The peak; the paper tries 5e-5, 3e-5 and 2e-5.
+        learning_rate: float. The peak; for fine-tuning the paper tries 5e-5, 3e-5 and 2e-5, for
+            pre-training it takes 1e-4.
         num_train_steps: int or None. Batches in the whole training. None keeps the rate constant.
         warmup_ratio: float in `[0, 1]`. Share of the steps that rise to the peak.
         weight_decay: float. Decoupled; LayerNorms and biases are spared.
         layer_decay: float in `(0, 1]`, or None. Factor on the learning rate for each layer below
             the heads; ELECTRA takes 0.8 and 0.9. None for one rate.
-        **kwargs: for `AdamW`; `global_clipnorm` defaults to 1.
+        algorithm: str. `"adamw"`; `"google"`, the same without bias correction and with an epsilon
+            of 1e-6, as BERT was trained; or `"lamb"`, for batches of thousands of rows.
+        **kwargs: for the optimizer, such as `gradient_accumulation_steps`; `global_clipnorm`
+            defaults to 1.
 
     Returns:
-        AdamW.
+        AdamW or Lamb.
 
     Raises:
-        ValueError: the number of steps, the ratio or `layer_decay` is out of range.
+        ValueError: the number of steps, the ratio, `layer_decay` or `algorithm` is none.
 
-    Source: Devlin et al. 2018, A.3.
+    Source: Devlin et al. 2018, A.2 and A.3; You et al. 2019.
     """
+    if algorithm not in _ALGORITHMS:
+        raise ValueError(
+            f"algorithm must be one of {', '.join(_ALGORITHMS)}; got {algorithm!r}."
+            f"{did_you_mean(algorithm, _ALGORITHMS)}"
+        )
     if num_train_steps is not None:
         if num_train_steps < 1:
             raise ValueError(f"num_train_steps must be at least 1; got {num_train_steps!r}.")
@@ -191,5 +149,6 @@ def create_optimizer(
             raise ValueError(f"warmup_ratio must lie in [0, 1]; got {warmup_ratio!r}.")
         warmup_steps = int(num_train_steps * warmup_ratio)
         learning_rate = WarmupLinearDecay(learning_rate, num_train_steps, warmup_steps)
-    kwargs.setdefault("global_clipnorm", 1.0)
-    return AdamW(learning_rate, weight_decay=weight_decay, layer_decay=layer_decay, **kwargs)
+    made, settings = _ALGORITHMS[algorithm]
+    settings = {"global_clipnorm": 1.0, **settings, **kwargs}
+    return made(learning_rate, weight_decay=weight_decay, layer_decay=layer_decay, **settings)

@@ -7,7 +7,9 @@ import support
 from keras import ops
 
 import keras_bert_zoo as kbz
-from keras_bert_zoo.training.optimizers import WarmupLinearDecay, layer_rates
+from keras_bert_zoo.training.lamb import Lamb
+from keras_bert_zoo.training.optimizers import WarmupLinearDecay
+from keras_bert_zoo.training.sparing import layer_rates
 
 
 def values(variables):
@@ -211,3 +213,94 @@ def test_rows_of_a_table_that_occur_twice_count_once(clip):
         model.fit(inputs, np.ones((2, 3)), epochs=5, verbose=0)
         found.append(model.get_weights()[0])
     np.testing.assert_allclose(found[0], found[1], atol=1e-5)
+
+
+# === Google's variant and LAMB ===
+
+
+def follow(optimizer, start, gradient_of, steps):
+    """Where a weight gets to in a number of steps."""
+    weight = keras.Variable(np.array(start, "float32"), name="kernel")
+    for _ in range(steps):
+        gradient = gradient_of(ops.convert_to_numpy(weight)).astype("float32")
+        optimizer.apply([ops.convert_to_tensor(gradient)], [weight])
+    return ops.convert_to_numpy(weight)
+
+
+def test_googles_own_case():
+    """Of `optimization_test.py`: the mean squared distance to a goal, 100 steps at 0.2."""
+    goal = np.array([0.4, 0.2, -0.5])
+    optimizer = kbz.create_optimizer(
+        0.2, weight_decay=0.0, algorithm="google", global_clipnorm=None
+    )
+    end = follow(optimizer, [0.1, -0.2, -0.1], lambda w: 2 / 3 * (w - goal), 100)
+    np.testing.assert_allclose(end, goal, atol=1e-2)
+
+
+def google_adamw(weight, gradients, rate, decay, beta_1=0.9, beta_2=0.999, epsilon=1e-6):
+    """`AdamWeightDecayOptimizer`, written down again."""
+    momentum, velocity = np.zeros_like(weight), np.zeros_like(weight)
+    for gradient in gradients:
+        momentum = beta_1 * momentum + (1 - beta_1) * gradient
+        velocity = beta_2 * velocity + (1 - beta_2) * gradient**2
+        weight = weight - rate * (momentum / (np.sqrt(velocity) + epsilon) + decay * weight)
+    return weight
+
+
+def lamb(weight, gradients, rate, decay, beta_1=0.9, beta_2=0.999, epsilon=1e-6):
+    """Algorithm 2 of the paper, with the norm itself for phi."""
+    momentum, velocity = np.zeros_like(weight), np.zeros_like(weight)
+    for step, gradient in enumerate(gradients, start=1):
+        momentum = beta_1 * momentum + (1 - beta_1) * gradient
+        velocity = beta_2 * velocity + (1 - beta_2) * gradient**2
+        ratio = (momentum / (1 - beta_1**step)) / (np.sqrt(velocity / (1 - beta_2**step)) + epsilon)
+        update = ratio + decay * weight
+        weight = weight - rate * np.linalg.norm(weight) / np.linalg.norm(update) * update
+    return weight
+
+
+@pytest.mark.parametrize(("algorithm", "reference"), [("google", google_adamw), ("lamb", lamb)])
+@pytest.mark.parametrize("again", [False, True], ids=["made", "saved and loaded"])
+def test_the_steps_are_those_of_the_source(algorithm, reference, again):
+    random = np.random.default_rng(3)
+    start, gradients = random.normal(size=(4, 3)), random.normal(size=(7, 4, 3))
+    optimizer = kbz.create_optimizer(
+        0.01, weight_decay=0.1, algorithm=algorithm, global_clipnorm=None
+    )
+    left = iter(gradients)
+    end = follow(reloaded(optimizer) if again else optimizer, start, lambda _: next(left), 7)
+    np.testing.assert_allclose(end, reference(start, gradients, 0.01, 0.1), rtol=1e-4, atol=1e-6)
+    left = iter(gradients)
+    plain = follow(kbz.AdamW(0.01, weight_decay=0.1), start, lambda _: next(left), 7)
+    assert np.abs(end - plain).max() > 1e-3
+
+
+def test_lamb_takes_adams_plain_step_where_nothing_is_decayed():
+    optimizer = Lamb(0.01, weight_decay=0.1, epsilon=1e-6)
+    moved = step_sizes(optimizer, weights(), 1.0)
+    for path, step in moved.items():
+        if path.endswith(("gamma", "beta", "bias")):
+            np.testing.assert_allclose(step, 0.01, rtol=1e-3, err_msg=path)
+        else:
+            assert np.abs(step - 0.01).max() > 1e-3, path
+
+
+@pytest.mark.parametrize("algorithm", ["adamw", "google", "lamb"])
+def test_gradients_of_several_batches_can_be_gathered(algorithm):
+    random = np.random.default_rng(5)
+    start, gradients = random.normal(size=(3,)), random.normal(size=(6, 3))
+    ends = []
+    for settings, parts in (
+        ({"gradient_accumulation_steps": 2}, gradients),
+        ({}, gradients.reshape(3, 2, 3).mean(axis=1)),
+    ):
+        optimizer = kbz.create_optimizer(0.05, algorithm=algorithm, **settings)
+        left = iter(parts)
+        ends.append(follow(optimizer, start, lambda _, left=left: next(left), len(parts)))
+    np.testing.assert_allclose(*ends, rtol=1e-5, atol=1e-6)
+    assert np.abs(ends[0] - start).max() > 1e-3
+
+
+def test_an_unknown_algorithm_is_named():
+    with pytest.raises(ValueError, match=r"got 'lmab'\. Did you mean"):
+        kbz.create_optimizer(1e-3, algorithm="lmab")

@@ -1,0 +1,40 @@
+"""Where sentences end."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keras_bert_zoo.data.pretraining.sentences import split_sentences
+
+
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["One stands alone."],
+        ["The ferry left at 7.15 a.m. and came back empty.", "Nobody asked why!", "Who would?"],
+        ["Mrs. J. R. Halloway wrote to Dr. Okafor on Jan. 4.", "He never answered."],
+        ['"Is it far?" he asked.', '"Two miles," she said.', "(They walked.)", "It rained."],
+        ["It cost £3.50 vs. £4 elsewhere.", "1984 was dry.", "“Dry?”", "Éva laughed."],
+        ["The U.S. Navy paid.", "What then?!", "Wait..."],
+        ["船在清晨离港。", "没有人问为什么！", "谁会问呢？"],
+        ["他说：“明天再来。”", "她点点头。", "（天已经黑了。）", "灯还亮着"],
+        ["價格是3.5元。", "Mr. Lin 沒有說話。", "The end."],
+    ],
+)
+def test_a_text_falls_into_its_sentences(sentences):
+    latin = " ".join(sentences)
+    chinese = "".join(sentences)
+    text = latin if sentences[0].isascii() or "£" in sentences[0] else chinese
+    assert split_sentences(text) == sentences
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="aB .!?。！？”\"')）\n1é中", max_size=60))
+def test_nothing_but_space_is_lost(text):
+    sentences = split_sentences(text)
+    assert "".join("".join(sentences).split()) == "".join(text.split())
+    assert all(sentence and sentence == sentence.strip() for sentence in sentences)
+
+
+def test_no_text_has_no_sentence():
+    assert split_sentences("") == split_sentences(" \t ") == []

@@ -1,0 +1,184 @@
+"""Trainings that are interrupted and go on."""
+
+import importlib.util
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import resumable
+import support
+
+import keras_bert_zoo as kbz
+from keras_bert_zoo.training.checkpoints import STATE_FILE
+
+PROGRAM = Path(resumable.__file__)
+
+
+def train(folder=None, epochs=4, dropout=0.1, callbacks=(), task=None):
+    """The model after a training in `folder`, and what was logged."""
+    task = resumable.pretrainer(dropout, epochs=4) if task is None else task
+    history = task.fit(
+        resumable.batches(), epochs=epochs, checkpoints=folder, callbacks=[*callbacks], verbose=0
+    )
+    return task, history
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends a training in the middle of an epoch, without mercy."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.last, self.epoch = epoch, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == self.last and batch == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_an_interrupted_training_ends_as_an_unbroken_one(tmp_path, dropout):
+    whole, logged = train(tmp_path / "whole", dropout=dropout)
+    for epoch in (1, 3):
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "broken", dropout=dropout, callbacks=[Stop(epoch)])
+    again, found = train(tmp_path / "broken", dropout=dropout)
+    assert found.history == logged.history
+    assert found.epoch == [0, 1, 2, 3]
+    for one, other in zip(whole.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # A control: a training that forgets its optimizer's state ends elsewhere.
+    forgetful, _ = train(tmp_path / "control", dropout=dropout, epochs=2)
+    forgetful.compile(kbz.create_optimizer(1e-3, resumable.STEPS * 4))
+    data = resumable.batches()
+    forgetful.fit(data, initial_epoch=2, epochs=4, verbose=0)
+    changed = zip(whole.get_weights(), forgetful.get_weights(), strict=True)
+    assert max(np.abs(one - other).max() for one, other in changed) > 1e-5
+
+
+def test_a_training_that_is_done_stays_so(tmp_path):
+    task, logged = train(tmp_path)
+    state = (tmp_path / STATE_FILE).read_bytes()
+    again, found = train(tmp_path)
+    assert found.history == logged.history
+    assert (tmp_path / STATE_FILE).read_bytes() == state
+    for one, other in zip(task.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_without_checkpoints_batches_begin_anew():
+    one, _ = train()
+    other, _ = train()
+    for first, second in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("algorithm", ["google", "lamb"])
+def test_other_optimizers_and_gathered_gradients_go_on_too(tmp_path, algorithm):
+    def task():
+        made = resumable.pretrainer()
+        made.compile(
+            kbz.create_optimizer(1e-2, 20, algorithm=algorithm, gradient_accumulation_steps=3)
+        )
+        return made
+
+    whole, _ = train(tmp_path / "whole", task=task())
+    train(tmp_path / "parts", epochs=2, task=task())
+    parts, _ = train(tmp_path / "parts", task=task())
+    for one, other in zip(whole.get_weights(), parts.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_the_state_of_something_else_is_refused(tmp_path):
+    train(tmp_path, epochs=1)
+    wider = kbz.Pretrainer(support.tiny_backbone(hidden_dim=32), None)
+    with pytest.raises(kbz.CheckpointError, match=r"has the shape \(28, 16\)|another model"):
+        train(tmp_path, task=wider)
+    deeper = kbz.Pretrainer(support.tiny_backbone(num_layers=3), None)
+    with pytest.raises(kbz.CheckpointError, match=r"another model or optimizer: they differ in"):
+        train(tmp_path, task=deeper)
+    other = resumable.pretrainer()
+    data = resumable.batches()
+    data.seed = 5
+    with pytest.raises(kbz.CheckpointError, match="with seed=2; this one has 5"):
+        other.fit(data, checkpoints=tmp_path, verbose=0)
+    with pytest.raises(ValueError, match="checkpoints need PretrainingBatches"):
+        other.fit({}, checkpoints=tmp_path)
+
+
+def test_a_damaged_state_is_named(tmp_path):
+    train(tmp_path, epochs=1)
+    path = tmp_path / STATE_FILE
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(kbz.CheckpointError, match=STATE_FILE):
+        train(tmp_path)
+
+
+# === Processes, killed and on other backends ===
+
+
+def run(backend, folder, epochs, weights, kill_after=None):
+    """Runs the program; True when it came to its end."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    process = subprocess.Popen(
+        [sys.executable, PROGRAM, folder, str(epochs), weights], env=environment
+    )
+    if kill_after is not None:
+        until = time.monotonic() + 120
+        # Counted from the first epoch that this process ends, so that it always gets on.
+        before = _stamp(folder)
+        while process.poll() is None and _stamp(folder) == before and time.monotonic() < until:
+            time.sleep(0.005)
+        time.sleep(kill_after)
+        process.send_signal(signal.SIGKILL)
+    return process.wait() == 0
+
+
+def _stamp(folder):
+    path = folder / STATE_FILE
+    return path.stat().st_mtime_ns if path.is_file() else None
+
+
+@pytest.mark.slow
+def test_twenty_kills_change_nothing(tmp_path):
+    backend = keras.backend.backend()
+    whole, broken = tmp_path / "whole.npz", tmp_path / "broken.npz"
+    assert run(backend, tmp_path / "whole", 90, whole)
+    draws, kills = random.Random(1), 0
+    while kills < 20:
+        # The state is whole whenever the process dies: reading it is what comes next.
+        kills += not run(backend, tmp_path / "broken", 90, broken, draws.uniform(0, 0.3))
+        if broken.is_file():
+            break
+    assert kills == 20 or broken.is_file()
+    assert run(backend, tmp_path / "broken", 90, broken)
+    assert kills >= 15
+    with np.load(whole) as one, np.load(broken) as other:
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
+
+
+@pytest.mark.slow
+def test_one_training_on_three_backends(tmp_path):
+    """450 steps: 150 on each, against all on one."""
+    here = keras.backend.backend()
+    backends = ["jax", "torch", "tensorflow"]
+    if not all(importlib.util.find_spec(name) for name in backends):
+        pytest.skip("needs all three backends")
+    for part, backend in enumerate(backends, start=1):
+        assert run(backend, tmp_path / "parts", 30 * part, tmp_path / "parts.npz")
+    assert run(here, tmp_path / "whole", 90, tmp_path / "whole.npz")
+    losses = [json.loads((tmp_path / f"{name}.json").read_text()) for name in ("parts", "whole")]
+    assert len(losses[0]) == 90
+    np.testing.assert_allclose(*losses, atol=1e-4)
+    assert losses[0][0] - losses[0][-1] > 0.3
