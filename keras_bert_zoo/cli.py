@@ -1,11 +1,21 @@
 """The command line: `python -m keras_bert_zoo.cli --help`."""
 
 import argparse
+import dataclasses
 import json
+from pathlib import Path
 
 import keras_bert_zoo
 from keras_bert_zoo import pretrained
 from keras_bert_zoo.checkpoints.errors import CheckpointError
+from keras_bert_zoo.data.pretraining import (
+    JiebaWords,
+    Phrases,
+    PretrainingRecipe,
+    make_pretraining_data,
+)
+from keras_bert_zoo.data.pretraining.documents import read_documents
+from keras_bert_zoo.data.pretraining.files import FORMATS as ROW_FORMATS
 from keras_bert_zoo.export.checking import ExportError
 from keras_bert_zoo.export.formats import FORMATS
 
@@ -49,6 +59,39 @@ def task_class(arguments):
     return known
 
 
+def train_vocabulary(arguments):
+    """Learns a vocabulary from text and writes its tokenizer."""
+    lines = (line for document in read_documents(arguments.files) for line in document)
+    tokenizer = keras_bert_zoo.Tokenizer.train(
+        lines,
+        arguments.size,
+        lowercase=not arguments.cased,
+        character_coverage=arguments.character_coverage,
+    )
+    arguments.target.mkdir(parents=True, exist_ok=True)
+    tokenizer.save_to_preset(arguments.target)
+    print(f"{tokenizer.vocabulary_size} tokens in {arguments.target}")
+
+
+def pretrain_data(arguments):
+    """Makes rows for pre-training from text, or goes on making them."""
+    given = {f.name: getattr(arguments, f.name) for f in dataclasses.fields(PretrainingRecipe)}
+    find_units = JiebaWords() if arguments.jieba else None
+    if arguments.phrases:
+        phrases = arguments.phrases.read_text(encoding="utf-8").split("\n")
+        find_units = Phrases(tuple(phrase.strip() for phrase in phrases if phrase.strip()))
+    made = make_pretraining_data(
+        arguments.files,
+        arguments.target,
+        keras_bert_zoo.Tokenizer.from_preset(arguments.tokenizer),
+        PretrainingRecipe(**given),
+        find_units=find_units,
+        format=arguments.format,
+        processes=arguments.processes,
+    )
+    print(json.dumps(made))
+
+
 def options(text):
     """A dict written as JSON."""
     try:
@@ -85,7 +128,47 @@ def parser():
     )
     command.add_argument("--no-self-check", action="store_true")
     command.set_defaults(run=export)
+
+    text = "text files, plain or .gz or .xz: a paragraph a line, a blank line between documents"
+    command = commands.add_parser("train-vocabulary", help="a WordPiece vocabulary from text")
+    command.add_argument("target", type=Path, help="the folder to write the tokenizer to")
+    command.add_argument("files", nargs="+", help=text)
+    command.add_argument("--size", type=int, default=30_000, help="tokens wanted")
+    command.add_argument("--cased", action="store_true", help="keep capitals and accents")
+    command.add_argument(
+        "--character-coverage", type=float, default=1.0, help="0.9999 leaves out the rarest"
+    )
+    command.set_defaults(run=train_vocabulary)
+
+    command = commands.add_parser(
+        "pretrain-data", help="rows for pre-training from text; run it again to go on after a kill"
+    )
+    command.add_argument("target", type=Path, help="the folder to write the rows to")
+    command.add_argument("files", nargs="+", help=text)
+    command.add_argument("--tokenizer", required=True, help="a folder with one, or a model")
+    for field in dataclasses.fields(PretrainingRecipe):
+        add_field(command, field)
+    units = command.add_mutually_exclusive_group()
+    units.add_argument("--jieba", action="store_true", help="hide Chinese words as a whole")
+    units.add_argument("--phrases", type=Path, help="a file of phrases to hide as a whole")
+    command.add_argument("--format", default="arrow", choices=ROW_FORMATS)
+    command.add_argument("--processes", type=int, help="one a core if not given")
+    command.set_defaults(run=pretrain_data)
     return program
+
+
+def add_field(command, field):
+    """An option of the command line for a field of PretrainingRecipe."""
+    name = "--" + field.name.replace("_", "-")
+    if field.type is bool:
+        command.add_argument(
+            name, action=argparse.BooleanOptionalAction, default=field.default, dest=field.name
+        )
+    else:
+        kind = int if field.default is None else type(field.default)
+        command.add_argument(
+            name, type=kind, default=field.default, dest=field.name, help=f"default {field.default}"
+        )
 
 
 def main(arguments=None):

@@ -6,6 +6,7 @@ import pytest
 import support
 
 import keras_bert_zoo as kbz
+from keras_bert_zoo.data.pretraining import PretrainingBatches, PretrainingRecipe
 
 X = {
     "token_ids": np.array([[2, 8, 4, 3], [2, 4, 3, 0], [2, 4, 9, 3]]),
@@ -145,3 +146,85 @@ def test_positions_outside_the_rows_are_named(wrong):
 def test_it_needs_a_pooler():
     with pytest.raises(ValueError, match="Pretrainer needs a backbone with pooler=True"):
         pretrainer(pooler=False)
+
+
+# === From text ===
+
+DOCUMENTS = [
+    "the film was good. it was very warm!\nwe saw it again. not bad?" * 2,
+    ["a cup of tea.", "the warmest tea was bad.", "we saw a slow film again."],
+] * 4
+
+
+def batches(max_length=16, **recipe):
+    recipe = PretrainingRecipe(max_length=max_length, **recipe)
+    return PretrainingBatches.from_documents(
+        DOCUMENTS, support.tiny_tokenizer(), recipe, batch_size=4, seed=1
+    )
+
+
+@pytest.mark.parametrize("pairs", ["next_sentence", "sentence_order"])
+def test_pairs_are_learned_from_text(pairs):
+    logs = pretrainer().fit(batches(pairs=pairs), epochs=2, verbose=0).history
+    assert set(logs) == {
+        "loss",
+        *(f"{name}_{what}" for name in Y for what in ("loss", "accuracy")),
+    }
+    assert np.isfinite([logs[name][-1] for name in logs]).all()
+
+
+def masked_lm_alone(**fields):
+    backbone = support.tiny_backbone(num_layers=1, dropout=0.0, **fields)
+    preprocessor = kbz.Preprocessor(support.tiny_tokenizer(), max_length=16)
+    return kbz.Pretrainer(backbone, preprocessor, sentence_pairs=False)
+
+
+@pytest.mark.parametrize("pooler", [True, False])
+def test_masked_lm_alone(tmp_path, pooler):
+    task = masked_lm_alone(pooler=pooler)
+    pooled = [w for w in task.weights if w.path.startswith("pooler/")]
+    before = [keras.ops.convert_to_numpy(weight).copy() for weight in pooled]
+    logs = task.fit(batches(pairs="none"), epochs=2, verbose=0).history
+    assert set(logs) == {"loss", "accuracy"}
+    assert len(pooled) == 2 * pooler
+    for weight, value in zip(pooled, before, strict=True):
+        assert np.array_equal(keras.ops.convert_to_numpy(weight), value)
+    outputs = task.predict(X)
+    assert set(outputs) == {"masked_lm"}
+    task.save_to_preset(tmp_path / "folder")
+    task.save(tmp_path / "task.keras")
+    for back in (
+        kbz.Pretrainer.from_preset(tmp_path / "folder"),
+        keras.saving.load_model(tmp_path / "task.keras"),
+    ):
+        assert not back.sentence_pairs
+        assert np.array_equal(back.predict(X)["masked_lm"], outputs["masked_lm"])
+    filled = kbz.MaskedLM.from_preset(tmp_path / "folder").fill_mask("the film was [MASK]")
+    assert len(filled) > 0
+
+
+def test_rows_that_do_not_fit_the_model():
+    with pytest.raises(ValueError, match="make the Pretrainer with sentence_pairs=False"):
+        pretrainer().fit(batches(pairs="none"), verbose=0)
+    with pytest.raises(ValueError, match=r"The rows have up to 128 tokens; .* is 64"):
+        pretrainer().fit(batches(max_length=128), verbose=0)
+    with pytest.raises(ValueError, match="needs a backbone with pooler=True, or sentence_pairs="):
+        kbz.Pretrainer(support.tiny_backbone(pooler=False))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float32"])
+def test_it_trains_in_mixed_precision(policy):
+    backbone = support.tiny_backbone(num_layers=1, dropout=0.0, dtype=policy)
+    task = kbz.Pretrainer(backbone, kbz.Preprocessor(support.tiny_tokenizer(), max_length=16))
+    task.compile(kbz.create_optimizer(1e-2))
+    losses = task.fit(batches(), epochs=4, verbose=0).history["loss"]
+    assert losses[-1] < losses[0] - 0.2
+    assert all(weight.dtype == "float32" for weight in task.weights)
+
+
+def test_callbacks_see_each_objective(tmp_path):
+    """Keras's own callbacks see each objective."""
+    log = tmp_path / "log.csv"
+    pretrainer().fit(batches(), epochs=2, verbose=0, callbacks=[keras.callbacks.CSVLogger(log)])
+    assert "next_sentence_accuracy" in log.read_text().splitlines()[0]
+    assert len(log.read_text().splitlines()) == 3
