@@ -187,14 +187,15 @@ class Backbone(EncoderModel):
             backbone.transfer_report = found.load_into(backbone.weights, heads=(), ignore=ignore)
         return backbone
 
-    def save_to_preset(self, directory):
+    def save_to_preset(self, directory, weights_dtype=None):
         """Writes a folder that `from_preset` reads back exactly.
 
         Args:
             directory: str or Path. Made if it is not there.
+            weights_dtype: str or None. `"float16"` halves the file, and rounds to 11 bits.
         """
         content = pretrained.description(self.family, self.config, self.dtype_policy)
-        pretrained.save_own(directory, content, self.weights)
+        pretrained.save_own(directory, content, self.weights, weights_dtype=weights_dtype)
 
     def export_to_transformers(self, directory):
         """Writes a folder that the family's base class in `transformers` loads.

@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_bert_zoo.checkpoints import directory as folders
@@ -228,7 +229,7 @@ def write_description(content, folder):
     (folder / folders.OWN_MARKER).write_text(text + "\n", encoding="utf-8")
 
 
-def save_own(directory, content, variables, tokenizer=None):
+def save_own(directory, content, variables, tokenizer=None, weights_dtype=None):
     """Writes our own format.
 
     Args:
@@ -236,10 +237,25 @@ def save_own(directory, content, variables, tokenizer=None):
         content: dict. Of `description`.
         variables: list of Keras variables; each is written under its path.
         tokenizer: callable or None. Called with the folder to write the tokenizer's files to.
+        weights_dtype: str or None. `"float16"` halves the file, and rounds to 11 bits.
+
+    Raises:
+        ValueError: `weights_dtype` is none of these, or a weight is beyond its range.
     """
+    if weights_dtype not in ("float16", None):
+        raise ValueError(f'weights_dtype must be "float16" or None; got {weights_dtype!r}.')
     tensors = {variable.path: ops.convert_to_numpy(variable) for variable in variables}
+    if weights_dtype is not None:
+        tensors = {path: _rounded(tensor, weights_dtype, path) for path, tensor in tensors.items()}
     with folders.replace_files(directory, folders.OWN_MARKER) as aside:
         save_safetensors(tensors, aside / folders.OWN_WEIGHTS, {"format": "keras_bert_zoo"})
         if tokenizer is not None:
             tokenizer(aside)
         write_description(content, aside)
+
+
+def _rounded(tensor, dtype, path):
+    largest = np.abs(tensor).max(initial=0)
+    if not largest <= np.finfo(dtype).max:
+        raise ValueError(f"{path} holds {largest}, which is beyond {dtype}.")
+    return tensor.astype(dtype)

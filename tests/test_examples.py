@@ -464,3 +464,81 @@ def test_models_to_serve(model, monkeypatch, tmp_path):
     config = (EXAMPLES / "serving" / "models.config").read_text(encoding="utf-8")
     assert all(f'name: "{name}"' in config for name in names)
     assert all((tmp_path / name / "1" / "saved_model.pb").is_file() for name in names)
+
+
+# === Pre-training ===
+
+
+@pytest.fixture
+def texts(tmp_path):
+    """The passages of a handbook as documents: to learn from, to watch and to test."""
+    paths = []
+    for language in ("en", "zh"):
+        lines = (DATA / f"handbook_{language}.jsonl").read_text(encoding="utf-8").splitlines()
+        passages = [json.loads(line)["text"] for line in lines]
+        for name, part in (("train", slice(60)), ("dev", slice(60, 80)), ("test", slice(80, 100))):
+            path = tmp_path / f"{language}_{name}.txt"
+            path.write_text("\n\n".join(passages[part]) + "\n", encoding="utf-8")
+            paths.append(path)
+    return {path.stem: path for path in paths}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_pretraining_from_nothing(language, texts, tmp_path, monkeypatch):
+    pytest.importorskip("pyarrow")
+    if language == "zh":
+        pytest.importorskip("opencc")
+    monkeypatch.syspath_prepend(EXAMPLES / "pretrain")
+    pretrain, evaluate = (importlib.import_module(name) for name in ("pretrain", "evaluate"))
+    run = tmp_path / "run"
+    given = [
+        language,
+        *("--text", texts[f"{language}_train"], "--held-out", texts[f"{language}_dev"]),
+        *("--output", run, "--vocabulary-size", 500, "--steps", 2, "--epochs", 2, 1),
+        *("--dtype", "float32", "--processes", 1),
+    ]
+    first = pretrain.main(pretrain.parse([str(item) for item in given]))
+    assert [logs["max_length"] for logs in first] == [128, 128, 512]
+    assert pretrain.main(pretrain.parse([str(item) for item in given])) == first  # nothing to do
+    preset = kbz.Backbone.from_preset(run / "preset")
+    assert (preset.config.dropout, preset.config.num_layers) == (0.1, 2)
+    half, whole = (
+        (run / name / "weights.safetensors").stat().st_size for name in ("preset", "trained")
+    )
+    assert 0.4 * whole < half < 0.6 * whole
+    test = texts[f"{language}_test"]
+    arguments = [run, "--text", test, "--language", language, "--batches", 1]
+    figures = evaluate.main(evaluate.parse([str(item) for item in arguments]))
+    # Half of a Chinese text is unknown to so small a vocabulary, which the commonest token is.
+    assert figures["4-gram perplexity"] < (
+        200 if language == "zh" else figures["unigram perplexity"]
+    )
+    assert 0 <= figures["masked-token accuracy"] <= 1
+    tokenizer = kbz.Tokenizer.from_preset(run / "preset")
+    if language == "zh":
+        unknown = tokenizer.special_ids["unk"]
+        assert {unknown}.isdisjoint(tokenizer.tokenize("这们") + tokenizer.tokenize("這們"))
+    if importlib.util.find_spec("matplotlib"):
+        draw = importlib.import_module("draw")
+        for path in draw.main(draw.parse([str(run)])):
+            assert path.stat().st_size > 5000
+
+
+def test_counting_gives_chances(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES / "pretrain")
+    ngrams = importlib.import_module("ngrams")
+    model = ngrams.BackOff([[1, 2, 3, 1, 2, 4, 1, 2, 3], [5, 1]], 8)
+    for before in ([], [7], [1], [1, 2], [3, 1, 2], [7, 1, 2]):
+        assert model.chances(before).sum() == pytest.approx(1)
+    assert model.chances([1, 2]).argmax() == 3
+    # After "3 1 2" there was a 4, after "1 2" two of three times a 3.
+    assert model.chances([3, 1, 2])[4] > 1.5 * model.chances([1, 2])[4]
+    # By hand: of three tokens after "2", two are 3; 0.75 is taken off either count.
+    after_two = (np.array([0, 0, 0, 2, 1, 0, 0, 0]) - [0, 0, 0, 0.75, 0.75, 0, 0, 0]) / 3
+    by_two = after_two + 1.5 / 3 * model.unigrams
+    np.testing.assert_allclose(model.chances([7, 2]), by_two)
+
+
+def test_further_pretraining(run):
+    gain = run("further_pretraining", "--seeds", 1)
+    assert math.isfinite(gain)

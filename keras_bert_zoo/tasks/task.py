@@ -242,13 +242,14 @@ class Task(Exportable, TextModel):
             overrides=overrides,
         )
 
-    def save_to_preset(self, directory):
+    def save_to_preset(self, directory, weights_dtype=None):
         """Writes a folder that `from_preset` reads back exactly: weights, labels, tokenizer.
 
         The optimizer's state is not part of it; `task.save("x.keras")` keeps that too.
 
         Args:
             directory: str or Path. Made if it is not there.
+            weights_dtype: str or None. `"float16"` halves the file, and rounds to 11 bits.
 
         Raises:
             ValueError: the model is quantized.
@@ -264,6 +265,7 @@ class Task(Exportable, TextModel):
             self.description(),
             self.weights,
             tokenizer=self.preprocessor and self.preprocessor.tokenizer.save_to_preset,
+            weights_dtype=weights_dtype,
         )
 
     def description(self):

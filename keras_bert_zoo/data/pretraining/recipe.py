@@ -31,8 +31,11 @@ class PretrainingRecipe:
         split: bool. Whether lines are split into sentences. False where each line is one already,
             as in the files of Google's code.
         seed: int.
-        block_characters: int. The text that is held in memory at once, by each process. What is
-            "another document" comes from the same block.
+        block_characters: int. The text that is held in memory at once, by each process; more where
+            a document is longer. What is "another document" comes from the same block.
+
+    Raises:
+        ValueError: a number is out of range.
     """
 
     max_length: int = 128
@@ -46,6 +49,11 @@ class PretrainingRecipe:
     split: bool = True
     seed: int = 0
     block_characters: int = 8_000_000
+
+    def __post_init__(self):
+        for name in ("dupe_factor", "block_characters"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1; got {getattr(self, name)!r}.")
 
     def masker(self, tokenizer):
         """The Masker of the recipe."""

@@ -52,9 +52,10 @@ class RowMaker:
         cls_id, sep_id: int.
         max_length: int. Longest row in tokens, special tokens included.
         pairs: str. `"next_sentence"`: the second segment is the true next or, in half of the rows,
-            from another document (BERT). `"sentence_order"`: two neighbours, in half of the rows
-            swapped (ALBERT). `"none"`: one segment of as many sentences as fit, none of which is
-            cut or lost (RoBERTa, "DOC-SENTENCES").
+            from another document (BERT; a document that is alone can only take from itself).
+            `"sentence_order"`: two neighbours, in half of the rows swapped (ALBERT). `"none"`: one
+            segment of as many sentences as fit, none of which is cut or lost (RoBERTa,
+            "DOC-SENTENCES").
         short_seq_prob: float. Share of the documents whose rows aim at a random shorter length;
             not for `"none"`.
 

@@ -14,6 +14,7 @@ ABBREVIATIONS = frozenset(
     "eq ed eds pp ca cf al approx vs inc corp ltd co bros dept univ est jan feb mar apr jun jul "
     "aug sep sept oct nov dec".split()
 )
+_LONGEST = 1 + max(map(len, ABBREVIATIONS))
 _LAST_WORD = re.compile(r"[^\W\d_]+\Z")
 
 
@@ -35,7 +36,8 @@ def split_sentences(paragraph):
     for end in _END.finditer(paragraph):
         following = end["next"]
         if following is not None and (
-            following.islower() or _is_abbreviation(paragraph[start : end.end()])
+            following.islower()
+            or _is_abbreviation(paragraph[max(start, end.start() - _LONGEST) : end.end()])
         ):
             continue
         sentences.append(paragraph[start : end.end()].strip())

@@ -38,3 +38,9 @@ def test_nothing_but_space_is_lost(text):
 
 def test_no_text_has_no_sentence():
     assert split_sentences("") == split_sentences(" \t ") == []
+
+
+def test_long_lines_take_their_length_and_no_more():
+    """A line of abbreviations has no end to go on from; looking back must not grow with it."""
+    text = "see Fig. 5 and vol. No. " * 20_000 + "Done. Next."
+    assert split_sentences(text)[-1] == "Next."
