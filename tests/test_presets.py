@@ -9,6 +9,7 @@ from support import TOKENS, tiny_backbone, write_vocabulary
 
 import keras_bert_zoo as kbz
 from keras_bert_zoo import hub, presets
+from keras_bert_zoo.checkpoints.readers import SafetensorsReader
 from keras_bert_zoo.families import FAMILIES
 
 NAMES = kbz.list_presets()
@@ -53,12 +54,49 @@ def test_a_preset_is_whole(name):
     assert set(preset.config) <= set(config.names())
     assert preset.parameters == parameters_of(config)
     assert preset.description.endswith(".") and set(preset.tokenizer) == {"lowercase"}
-    assert preset.sources
+    assert preset.sources or (presets.presets_folder() / name).is_dir()
     for handle in preset.sources:
         if handle.startswith("hf://"):
             hub.parse_handle(handle)
         else:
             assert re.fullmatch(r"kaggle://keras/[\w-]+/keras/\w+/\d+", handle)
+
+
+BUNDLED = [name for name in NAMES if (presets.presets_folder() / name).is_dir()]
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+def test_a_bundled_preset_needs_no_network(name, monkeypatch):
+    monkeypatch.setattr(presets, "fetch_folder", None)
+    folder = presets.presets_folder() / name
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 20e6
+    assert (folder / "README.md").is_file()
+    assert (
+        SafetensorsReader(folder / "weights.safetensors")["pooler/dense/kernel"].dtype == "float16"
+    )
+    backbone = kbz.Backbone.from_preset(name)
+    assert backbone.config == presets.load_preset(name).encoder_config
+    assert {weight.dtype for weight in backbone.weights} == {"float32"}
+    assert kbz.Tokenizer.from_preset(name).vocabulary_size == backbone.config.vocabulary_size
+    heads = kbz.Pretrainer.from_preset(name).transfer_report
+    assert not heads.newly_initialised
+
+
+@pytest.mark.parametrize(
+    ("text", "token"), [("他毕业于北京大[MASK]。", "学"), ("他畢業於北京大[MASK]。", "學")]
+)
+def test_the_chinese_preset_reads_both_scripts(text, token):
+    found = kbz.MaskedLM.from_preset("bert_tiny_zh_wiki").fill_mask(text, top_k=1)
+    assert found[0]["token"] == token
+
+
+def test_the_chinese_preset_knows_what_follows():
+    judge = kbz.NextSentencePredictor.from_preset("bert_tiny_zh_wiki")
+    first = "这座火车站位于城市的东部，每天有三十班列车停靠。"
+    follows = judge.follows(
+        [first] * 2, ["车站有两个站台，由铁路公司管理。", "这种植物的花为白色，果实可以食用。"]
+    )
+    assert follows[0]["score"] > follows[1]["score"]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -16,6 +16,9 @@ from matplotlib import pyplot as plt
 
 import keras_bert_zoo as kbz
 
+# The first that is installed; the others have no Chinese.
+plt.rcParams["font.sans-serif"] = ["Noto Sans CJK SC", "Source Han Sans SC", "DejaVu Sans"]
+
 CURVES = (("masked_lm", "masked tokens"), ("next_sentence", "next sentence"))
 
 

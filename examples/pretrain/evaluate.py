@@ -3,10 +3,12 @@
     python examples/pretrain/evaluate.py runs/en --text test.txt [--language zh]
 
 Prints masked-token accuracy and perplexity, and next-sentence accuracy. The rivals: the commonest
-token, and chances by the three tokens before (`ngrams.py`), which are shown unmasked to them alone.
+token, and chances by the three tokens before (`ngrams.py`): once by the row as the model sees it,
+with hidden tokens hidden, and once with every token before shown, which the model is not.
 """
 
 import argparse
+import collections
 import json
 from pathlib import Path
 
@@ -53,19 +55,18 @@ def of_model(pretrainer, batches):
 
 def of_counting(model, batches):
     """The same of masked tokens, by the commonest token and by those before."""
-    hits = {"unigram": 0, "4-gram": 0}
-    losses = {"unigram": 0.0, "4-gram": 0.0}
-    count = 0
+    hits, losses, count = collections.Counter(), collections.Counter(), 0
     for x, y, weights in batches:
         for row, places in enumerate(weights["masked_lm"] > 0):
-            ids = x["token_ids"][row].copy()
             positions, wanted = x["mask_positions"][row][places], y["masked_lm"][row][places]
-            ids[positions] = wanted
+            seen = x["token_ids"][row]
+            shown = seen.copy()
+            shown[positions] = wanted
             for position, token in zip(positions, wanted, strict=True):
-                before = ids[:position].tolist()
                 for name, chances in (
                     ("unigram", model.unigrams),
-                    ("4-gram", model.chances(before)),
+                    ("4-gram", model.chances(seen[:position].tolist())),
+                    ("4-gram, all shown,", model.chances(shown[:position].tolist())),
                 ):
                     hits[name] += int(chances.argmax() == token)
                     losses[name] -= float(np.log(chances[token]))
