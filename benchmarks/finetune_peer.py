@@ -16,7 +16,7 @@ NAMES = {
 NO_DECAY = ("bias", "LayerNorm")
 
 
-def fine_tune(task, class_name, job, train, seed):
+def fine_tune(task, class_name, job, train, seed, steps):
     """Trains a model of transformers on the batches that the task would see.
 
     Args:
@@ -25,6 +25,7 @@ def fine_tune(task, class_name, job, train, seed):
         job: Job.
         train: `(x, y)`.
         seed: int.
+        steps: int. Of the whole training.
 
     Returns:
         callable that maps an input dict to outputs in the form of the task's `predict_on_batch`.
@@ -33,7 +34,6 @@ def fine_tune(task, class_name, job, train, seed):
     count = 2 if class_name == "BertForQuestionAnswering" else task.num_classes
     model = getattr(transformers, class_name).from_pretrained(minilm_folder(), num_labels=count)
     model.train()
-    steps = job.epochs * -(-len(train[1]) // job.batch_size)
     decayed, spared = [], []
     for name, weight in model.named_parameters():
         (spared if any(word in name for word in NO_DECAY) else decayed).append(weight)
