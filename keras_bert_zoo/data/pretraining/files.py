@@ -193,7 +193,9 @@ def _make_file(block, documents, folder, tokenizer, recipe, find_units, format):
         tokenizer = Tokenizer.from_json(tokenizer)
         rows = make_rows(documents, tokenizer, recipe, block, find_units)
         if rows:
-            most_masks = recipe.masker(tokenizer).most(recipe.max_length)
+            most_masks = recipe.max_predictions_per_seq
+            if most_masks is None:
+                most_masks = recipe.masker(tokenizer).most(recipe.max_length)
             aside = path.with_suffix(f".{os.getpid()}{PART}")
             shards.write(aside, rows, recipe.max_length, most_masks)
             os.replace(aside, path)

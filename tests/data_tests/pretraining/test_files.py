@@ -2,6 +2,9 @@
 
 import importlib.util
 import json
+import subprocess
+import sys
+import time
 
 import keras
 import numpy as np
@@ -11,6 +14,7 @@ import support
 from keras_bert_zoo.data.pretraining import (
     Phrases,
     PretrainingRecipe,
+    arrow_shards,
     make_pretraining_data,
     read_pretraining_data,
 )
@@ -199,3 +203,36 @@ def test_bad_input(text, tmp_path):
         make([tmp_path / "empty.txt"], tmp_path / "e")
     with pytest.raises(FileNotFoundError, match=r"no recipe\.json"):
         read_pretraining_data(tmp_path)
+
+
+@pytest.mark.slow
+def test_twenty_kills_change_nothing(tmp_path):
+    """The command is killed at random moments; what it makes in the end is the same."""
+    random = np.random.default_rng(6)
+    text = tmp_path / "text.txt"
+    lines = [" ".join(random.choice(SENTENCES, 60)) for _ in range(1500)]
+    text.write_text("\n\n".join(lines) + "\n", encoding="utf-8")
+    tokenizer = tmp_path / "tokenizer"
+    tokenizer.mkdir()
+    support.tiny_tokenizer().save_to_preset(tokenizer)
+
+    def start(folder):
+        command = [sys.executable, "-m", "keras_bert_zoo.cli", "pretrain-data", folder, text]
+        command += ["--tokenizer", tokenizer, "--block-characters", "3000", "--processes", "1"]
+        return subprocess.Popen(list(map(str, command)), stderr=subprocess.DEVNULL)
+
+    assert start(tmp_path / "whole").wait() == 0
+    kills, folder = 0, tmp_path / "broken"
+    while kills < 20:
+        process, before = start(folder), len(list(folder.glob("*.arrow")))
+        while process.poll() is None and len(list(folder.glob("*.arrow"))) == before:
+            time.sleep(0.002)
+        time.sleep(random.uniform(0, 0.2))
+        process.kill()
+        if process.wait() == 0:
+            break
+        kills += 1
+        assert all(len(arrow_shards.read(path)) == 1 for path in folder.glob("*.arrow"))
+    assert kills >= 15
+    assert start(folder).wait() == 0
+    assert content(tmp_path / "whole") == content(folder)
