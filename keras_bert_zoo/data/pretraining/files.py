@@ -146,9 +146,20 @@ def _about(files, tokenizer, recipe, find_units, format):
         "format": format,
         "text": [[file.name, file.stat().st_size] for file in files],
         "tokenizer": hashlib.sha256(tokenizer.to_json().encode()).hexdigest(),
-        "units": None if find_units is None else repr(find_units),
+        "units": _name_of(find_units),
         "made": None,
     }
+
+
+def _name_of(find_units):
+    """What tells one way of finding units from another, in this process and the next."""
+    if find_units is None:
+        return None
+    kind = find_units if hasattr(find_units, "__qualname__") else type(find_units)
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if dataclasses.is_dataclass(find_units):
+        name += f" {hashlib.sha256(repr(find_units).encode()).hexdigest()[:16]}"
+    return name
 
 
 def _begin(folder, about, tokenizer):

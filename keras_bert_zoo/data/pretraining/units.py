@@ -22,9 +22,6 @@ class JiebaWords:
     def __call__(self, text):
         return [(start, end) for _, start, end in _jieba().tokenize(text)]
 
-    def __repr__(self):
-        return "JiebaWords()"
-
 
 @functools.cache
 def _jieba():

@@ -1,5 +1,6 @@
 """Text files to files of rows: what they hold, formats, going on after a kill."""
 
+import dataclasses
 import importlib.util
 import json
 import subprocess
@@ -170,17 +171,29 @@ def test_a_damaged_file_is_named(text, tmp_path, format, damage):
         everything(folder)
 
 
+def pairs_of_letters(text):
+    return [(start, start + 2) for start in range(0, len(text) - 1, 2)]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"recipe": PretrainingRecipe(max_length=32)}, "holds rows with another recipe"),
+        (
+            {"recipe": PretrainingRecipe(max_length=32, mask_unit="word")},
+            "holds rows with another recipe",
+        ),
         ({"text": 1}, "holds rows with another text"),
         ({"format": "tfrecord"}, "holds rows with another format"),
+        ({"find_units": Phrases(("cup of tea",))}, "holds rows with another units"),
+        ({"find_units": pairs_of_letters}, "holds rows with another units"),
     ],
 )
 def test_rows_of_something_else_are_not_mixed_in(text, tmp_path, changes, message):
-    make(text, tmp_path / "rows")
-    given = {"text": text, "recipe": RECIPE, **changes}
+    words = dataclasses.replace(RECIPE, mask_unit="word")
+    make(text, tmp_path / "rows", words, find_units=Phrases(("was good",)))
+    # The same phrases, in another object, are the same.
+    make(text, tmp_path / "rows", words, find_units=Phrases(("was good",)))
+    given = {"text": text, "recipe": words, "find_units": Phrases(("was good",)), **changes}
     if given["text"] == 1:
         given["text"] = text[:1]
     with pytest.raises(ValueError, match=message):
