@@ -1,4 +1,4 @@
-"""What counting alone can do: a model of the four tokens before, with back-off."""
+"""What counting alone can do: runs of up to four tokens, with back-off."""
 
 import numpy as np
 

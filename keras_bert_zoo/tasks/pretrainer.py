@@ -2,7 +2,7 @@
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from keras_bert_zoo.data.labels import example_weights
 from keras_bert_zoo.data.pretraining.batches import PretrainingBatches
@@ -128,24 +128,25 @@ class Pretrainer(Task):
             CheckpointError: the state is of another model, optimizer or data, or damaged.
             ValueError: `checkpoints` without PretrainingBatches, whose batches can be found again.
         """
-        kept = []
+        kept, before = [], None
         if checkpoints is not None:
             if not isinstance(x, PretrainingBatches):
                 raise ValueError("checkpoints need PretrainingBatches as x.")
             keeper = TrainingCheckpoints(checkpoints, x.identity)
             initial_epoch = keeper.restore(self)
             kept, before = [keeper], list(keeper.logged)
-        if isinstance(x, PretrainingBatches):
             x.epoch = initial_epoch
+        if isinstance(x, PretrainingBatches):
             self._check_batches(x)
+            kept.append(_EpochOfBatches(x, initial_epoch))
         history = super().fit(
             x,
             *arguments,
-            callbacks=[*kept, *(callbacks or [])],
+            callbacks=[*kept, *tree.flatten(callbacks or [])],
             initial_epoch=initial_epoch,
             **options,
         )
-        if kept:
+        if before is not None:
             _prepend(history, before)
         return history
 
@@ -208,6 +209,24 @@ class Pretrainer(Task):
                     f"weight an example, or the shape {y[name].shape} of the labels."
                 )
         return sample_weight
+
+
+class _EpochOfBatches(keras.callbacks.Callback):
+    """Tells batches which epoch it is; they go on from where an earlier `fit` left them.
+
+    The batches cannot count by themselves: on TensorFlow Keras walks them once before the first.
+    """
+
+    def __init__(self, batches, initial_epoch):
+        super().__init__()
+        self.batches = batches
+        self.before = batches.epoch - initial_epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.batches.epoch = self.before + epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.batches.epoch = self.before + epoch + 1
 
 
 def _prepend(history, logged):

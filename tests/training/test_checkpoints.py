@@ -76,6 +76,17 @@ def test_a_training_that_is_done_stays_so(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_second_fit_goes_on_through_the_batches():
+    data, seen = resumable.batches(), []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: seen.append(data.epoch)
+    )
+    task = resumable.pretrainer()
+    task.fit(data, epochs=2, callbacks=note, verbose=0)
+    task.fit(data, epochs=2, callbacks=[note], verbose=0)
+    assert seen == [0, 1, 2, 3]
+
+
 def test_without_checkpoints_batches_begin_anew():
     one, _ = train()
     other, _ = train()

@@ -51,7 +51,7 @@ class PretrainingBatches(keras.utils.PyDataset):
 
     An epoch is a number of steps, of which the rows may hold more or fewer; the rows are gone
     through again and again, each time in another order and with other tokens hidden. Batch i of
-    epoch e is the same whenever and wherever it is made: what resumes a run sets `epoch`.
+    epoch e is the same whenever and wherever it is made; `Pretrainer.fit` sets `epoch`.
 
     Args:
         rows: sequence of PretrainingRow, with `lengths`.
@@ -88,9 +88,9 @@ class PretrainingBatches(keras.utils.PyDataset):
         self.rows, self.masker, self.pad_id = rows, masker, pad_id
         self.max_length = max_length
         self.buckets = bucket_lengths(max_length)
-        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
+        self.batch_size, self.shuffle, self.seed = int(batch_size), shuffle, int(seed)
         self.batches_a_pass = -(-len(rows) // batch_size)
-        self.steps = self.batches_a_pass if steps is None else steps
+        self.steps = self.batches_a_pass if steps is None else int(steps)
         self.epoch = 0
         self._order = (None, None)
 
@@ -127,20 +127,20 @@ class PretrainingBatches(keras.utils.PyDataset):
             "batch_size": self.batch_size,
             "steps": self.steps,
             "seed": self.seed,
+            "shuffle": self.shuffle,
+            "masks": [self.masker.unit, self.masker.rate, self.masker.most_per_row],
         }
 
     def __len__(self):
         return self.steps
-
-    def on_epoch_end(self):
-        self.epoch += self.shuffle
 
     def __iter__(self):
         """The batches of one epoch."""
         return (self[batch] for batch in range(len(self)))
 
     def __getitem__(self, batch):
-        turn, number = divmod(self.epoch * self.steps + batch, self.batches_a_pass)
+        epoch = self.epoch if self.shuffle else 0
+        turn, number = divmod(epoch * self.steps + batch, self.batches_a_pass)
         order = self._order_of(turn)
         indices = order[number * self.batch_size : (number + 1) * self.batch_size]
         return self._batch(indices, turn)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from keras_bert_zoo.data.masking import UNITS
 from keras_bert_zoo.data.pretraining import arrow_shards, tfrecord_shards
 from keras_bert_zoo.data.pretraining.batches import JoinedRows, PretrainingBatches
 from keras_bert_zoo.data.pretraining.documents import blocks_of, read_documents
@@ -65,10 +64,8 @@ def make_pretraining_data(
         FileNotFoundError: a file is not there.
     """
     recipe = PretrainingRecipe() if recipe is None else recipe
-    if find_units is not None and not UNITS[recipe.mask_unit].words:
-        raise ValueError(
-            f'find_units needs a mask_unit of words, such as "word"; got {recipe.mask_unit!r}.'
-        )
+    recipe.check_units(find_units)
+    recipe.masker(tokenizer)  # which raises where there is no mask token
     if isinstance(files, (str, os.PathLike)):
         raise ValueError(f"files must be a list of paths; got {files!r}.")
     files, folder = [Path(file) for file in files], Path(folder)

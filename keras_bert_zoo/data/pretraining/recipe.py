@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 
-from keras_bert_zoo.data.masking import Masker
+from keras_bert_zoo.data.masking import UNITS, Masker
 from keras_bert_zoo.data.pretraining.rows import RowMaker, Sentence
 from keras_bert_zoo.data.pretraining.sentences import split_sentences
 from keras_bert_zoo.data.pretraining.units import joined_tokens
@@ -35,7 +35,7 @@ class PretrainingRecipe:
             a document is longer. What is "another document" comes from the same block.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: a number is out of range, or a name unknown.
     """
 
     max_length: int = 128
@@ -51,9 +51,18 @@ class PretrainingRecipe:
     block_characters: int = 8_000_000
 
     def __post_init__(self):
+        RowMaker(0, 0, self.max_length, self.pairs, self.short_seq_prob)
+        Masker(0, np.arange(1), self.mask_rate, self.mask_unit, None, self.max_predictions_per_seq)
         for name in ("dupe_factor", "block_characters"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1; got {getattr(self, name)!r}.")
+
+    def check_units(self, find_units):
+        """Raises where units are found that would not be used."""
+        if find_units is not None and not UNITS[self.mask_unit].words:
+            raise ValueError(
+                f'find_units needs a mask_unit of words, such as "word"; got {self.mask_unit!r}.'
+            )
 
     def masker(self, tokenizer):
         """The Masker of the recipe."""
@@ -113,7 +122,11 @@ def make_rows(documents, tokenizer, recipe, block=0, find_units=None):
 
     Returns:
         list of PretrainingRow.
+
+    Raises:
+        ValueError: units are found, but single pieces masked.
     """
+    recipe.check_units(find_units)
     sentences = tokenized(documents, tokenizer, recipe.split, find_units)
     maker, rows = recipe.row_maker(tokenizer), []
     for turn in range(recipe.dupe_factor):

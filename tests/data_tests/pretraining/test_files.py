@@ -211,6 +211,10 @@ def test_bad_input(text, tmp_path):
         make([tmp_path / "none.txt"], tmp_path / "d")
     with pytest.raises(ValueError, match="dupe_factor must be at least 1; got 0"):
         PretrainingRecipe(dupe_factor=0)
+    with pytest.raises(ValueError, match="The masking unit must be one of"):
+        PretrainingRecipe(mask_unit="wrod")
+    with pytest.raises(ValueError, match="pairs must be one of"):
+        PretrainingRecipe(pairs="next")
     (tmp_path / "empty.txt").write_text("\n \n")
     with pytest.raises(ValueError, match=r"There is no document with a token in .*empty\.txt"):
         make([tmp_path / "empty.txt"], tmp_path / "e")
