@@ -16,12 +16,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from checkpoint import minilm_folder
 
 import keras_bert_zoo as kbz
 from keras_bert_zoo.data.pretraining import PretrainingBatches, PretrainingRecipe
 
 DATA = Path(__file__).parent / "data" / "reviews.tsv"
-DEFAULT_MODEL = "bert_tiny_en_wiki"
 
 
 def read_parts(paths):
@@ -74,7 +74,8 @@ def main(arguments):
     if arguments.small:
         train, test = ([part[:96] for part in split] for split in (train, test))
     keras.utils.set_random_seed(1)
-    model = kbz.Pretrainer.from_preset(arguments.model, sentence_pairs=False, max_length=64)
+    source = arguments.model or minilm_folder()
+    model = kbz.Pretrainer.from_preset(source, sentence_pairs=False, max_length=64)
     tokenizer = model.preprocessor.tokenizer
     learned, unseen = batches(train[0], tokenizer), batches(test[0], tokenizer, shuffle=False)
     before = model.evaluate(unseen, verbose=0, return_dict=True)["loss"]
@@ -85,7 +86,7 @@ def main(arguments):
     print(f"masked-word loss on {len(test[0])} unseen texts: {before:.2f}, then {after:.2f}")
     folder = arguments.save or Path(tempfile.mkdtemp()) / "further"
     model.save_to_preset(folder)
-    scores = [accuracy(start, train, test, arguments.seeds) for start in (arguments.model, folder)]
+    scores = [accuracy(start, train, test, arguments.seeds) for start in (source, folder)]
     print(f"test accuracy from a tenth of the labels, mean of {arguments.seeds} seeds")
     print(f"  from the preset           {scores[0]:6.1%}")
     print(f"  from further pre-training {scores[1]:6.1%}")
@@ -95,7 +96,7 @@ def main(arguments):
 
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default=DEFAULT_MODEL, help="any source of from_preset")
+    parser.add_argument("--model", help="any source of from_preset; MiniLM-L6 from PyPI if absent")
     parser.add_argument("--data", type=Path, nargs="+", default=[DATA], help="text and label, .tsv")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--seeds", type=int, default=3)
