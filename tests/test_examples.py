@@ -276,7 +276,9 @@ def test_judge_pairs_of_its_own(run):
 
 def test_label_emotions(learn, tmp_path, capsys):
     path = DATA / "messages.tsv"
-    found = learn("label_emotions", "--data", path, path, "--save", tmp_path / "emotions")
+    found = learn(
+        "label_emotions", "--data", path, path, "--save", tmp_path / "emotions", "--epochs", 60
+    )
     out = capsys.readouterr().out
     assert found["same"] and found["f1"] > printed("every label always", out) + 0.1
     assert found["f1"] == pytest.approx(printed("all decisions", out), abs=1e-3)
