@@ -208,8 +208,20 @@ def test_rows_that_do_not_fit_the_model():
         pretrainer().fit(batches(pairs="none"), verbose=0)
     with pytest.raises(ValueError, match=r"The rows have up to 128 tokens; .* is 64"):
         pretrainer().fit(batches(max_length=128), verbose=0)
+    with pytest.raises(ValueError, match=r"The rows have up to 128 tokens"):
+        pretrainer().fit(batches(), validation_data=batches(max_length=128), verbose=0)
+    few = kbz.Pretrainer(support.tiny_backbone(vocabulary_size=20))
+    with pytest.raises(ValueError, match=r"ids up to \d+; the backbone's has 20 tokens"):
+        few.fit(batches(), verbose=0)
     with pytest.raises(ValueError, match="needs a backbone with pooler=True, or sentence_pairs="):
         kbz.Pretrainer(support.tiny_backbone(pooler=False))
+
+
+def test_settings_of_fit_that_contradict_each_other(tmp_path):
+    with pytest.raises(ValueError, match="their steps instead of steps_per_epoch"):
+        pretrainer().fit(batches(), steps_per_epoch=2, verbose=0)
+    with pytest.raises(ValueError, match="know the initial_epoch"):
+        pretrainer().fit(batches(), checkpoints=tmp_path, initial_epoch=1, verbose=0)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float32"])

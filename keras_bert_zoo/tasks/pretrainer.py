@@ -14,10 +14,12 @@ from keras_bert_zoo.training.optimizers import create_optimizer
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
 class Pretrainer(Task):
-    """Masked language model and next sentence prediction, on batches that are masked already.
+    """Masked language model and a judgement of sentence pairs, learned together.
+
+    `PretrainingBatches` are what it learns from; arrays that are masked already will do as well.
 
     Args:
-        backbone: Backbone with a pooler.
+        backbone: Backbone, with a pooler unless `sentence_pairs` is False.
         preprocessor: Preprocessor or None. Its tokenizer travels with the model.
         sentence_pairs: bool. Whether the second objective is learned too: next sentence, or the
             order of sentences, as the data has it. False for masked language model alone, which
@@ -126,18 +128,26 @@ class Pretrainer(Task):
 
         Raises:
             CheckpointError: the state is of another model, optimizer or data, or damaged.
-            ValueError: `checkpoints` without PretrainingBatches, whose batches can be found again.
+            ValueError: `checkpoints` without PretrainingBatches, whose batches can be found again;
+                batches that do not fit the model; `steps_per_epoch` beside the batches' own
+                `steps`, or `initial_epoch` beside `checkpoints`.
         """
+        for data in (x, options.get("validation_data")):
+            if isinstance(data, PretrainingBatches):
+                self._check_batches(data)
         kept, before = [], None
         if checkpoints is not None:
             if not isinstance(x, PretrainingBatches):
                 raise ValueError("checkpoints need PretrainingBatches as x.")
+            if initial_epoch:
+                raise ValueError("checkpoints know the initial_epoch: leave it out.")
             keeper = TrainingCheckpoints(checkpoints, x.identity)
             initial_epoch = keeper.restore(self)
             kept, before = [keeper], list(keeper.logged)
             x.epoch = initial_epoch
         if isinstance(x, PretrainingBatches):
-            self._check_batches(x)
+            if options.get("steps_per_epoch") is not None:
+                raise ValueError("Give PretrainingBatches their steps instead of steps_per_epoch.")
             kept.append(_EpochOfBatches(x, initial_epoch))
         history = super().fit(
             x,
@@ -156,6 +166,12 @@ class Pretrainer(Task):
             raise ValueError(
                 f"The rows have up to {batches.max_length} tokens; the backbone's "
                 f"max_sequence_length is {self.config.max_sequence_length}."
+            )
+        largest = max(int(batches.masker.ordinary_ids.max()), batches.masker.mask_id)
+        if largest >= self.config.vocabulary_size:
+            raise ValueError(
+                f"The rows are of a vocabulary with ids up to {largest}; the backbone's has "
+                f"{self.config.vocabulary_size} tokens."
             )
         first = batches.rows[0]
         if self.sentence_pairs and first.first_length == len(first):

@@ -11,8 +11,8 @@ from keras_bert_zoo.checkpoints.errors import CheckpointError
 from keras_bert_zoo.checkpoints.readers import SafetensorsReader, save_safetensors
 
 STATE_FILE = "training_state.safetensors"
-# PyTorch's generator, which other backends have no use for.
-TORCH_RANDOM = "torch_random"
+# PyTorch's generators, which other backends have no use for, under names that begin so.
+TORCH_RANDOM = "torch_random/"
 
 
 class TrainingCheckpoints(keras.callbacks.Callback):
@@ -20,12 +20,14 @@ class TrainingCheckpoints(keras.callbacks.Callback):
 
     The state is the weights, the optimizer's variables, the state of dropout's random numbers, the
     number of epochs and what was logged in them. It is written aside and renamed, so that the file
-    is whole at any moment. It holds plain arrays: what one backend wrote, another reads.
+    is whole at any moment. It holds plain arrays: what one backend wrote, another reads, though
+    dropout draws other numbers there.
 
     Args:
         directory: str or Path. Made if it is not there.
         identity: dict of plain values. What a training that goes on must have in common with the
-            one before, such as the batch size.
+            one before, such as the batch size. The optimizer's settings, its learning rate or
+            schedule among them, belong to it in any case.
     """
 
     def __init__(self, directory, identity=None):
@@ -33,7 +35,7 @@ class TrainingCheckpoints(keras.callbacks.Callback):
         self.path = Path(directory) / STATE_FILE
         self.identity = dict(identity or {})
         self.logged = []
-        self._torch_random = None
+        self._torch_random = {}
 
     def restore(self, model):
         """Puts a model where the training stood.
@@ -47,9 +49,13 @@ class TrainingCheckpoints(keras.callbacks.Callback):
         Raises:
             CheckpointError: the state is of another model, optimizer or data, or damaged.
         """
+        # Now, before callbacks can have changed the rate.
+        self.identity.update(_settings_of(model.optimizer))
         if not self.path.is_file():
             return 0
         tensors = SafetensorsReader(self.path)
+        if "training" not in tensors.metadata:
+            raise CheckpointError(f"{self.path} holds no training's state.")
         about = json.loads(tensors.metadata["training"])
         for name, value in self.identity.items():
             if about["identity"].get(name) != value:
@@ -60,7 +66,8 @@ class TrainingCheckpoints(keras.callbacks.Callback):
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
         variables = _state_of(model)
-        odd = sorted(set(variables) ^ set(tensors) - {TORCH_RANDOM})
+        generators = {name for name in tensors if name.startswith(TORCH_RANDOM)}
+        odd = sorted(set(variables) ^ set(tensors) - generators)
         if odd:
             raise CheckpointError(
                 f"{self.path} is of another model or optimizer: they differ in {odd[0]}"
@@ -75,16 +82,16 @@ class TrainingCheckpoints(keras.callbacks.Callback):
                 )
         for name, variable in variables.items():
             variable.assign(ops.convert_to_tensor(arrays[name], dtype=variable.dtype))
-        self._torch_random = tensors.get(TORCH_RANDOM)
+        self._torch_random = {name.removeprefix(TORCH_RANDOM): tensors[name] for name in generators}
         self.logged = about["logged"]
         return len(self.logged)
 
     def on_train_begin(self, logs=None):
         # Not before: Keras draws numbers while it prepares a training.
-        if self._torch_random is not None and keras.backend.backend() == "torch":
+        if self._torch_random and keras.backend.backend() == "torch":
             from keras_bert_zoo.training import torch_random
 
-            torch_random.set_state(self._torch_random)
+            torch_random.set_states(self._torch_random)
 
     def on_epoch_end(self, epoch, logs=None):
         self.logged.append({name: float(value) for name, value in (logs or {}).items()})
@@ -99,13 +106,31 @@ class TrainingCheckpoints(keras.callbacks.Callback):
         if keras.backend.backend() == "torch":
             from keras_bert_zoo.training import torch_random
 
-            tensors[TORCH_RANDOM] = torch_random.state()
+            tensors |= {TORCH_RANDOM + name: state for name, state in torch_random.states().items()}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         aside = self.path.with_suffix(".part")
         save_safetensors(tensors, aside, {"training": json.dumps(about)})
         with aside.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(aside, self.path)
+
+
+def _settings_of(optimizer):
+    """What an optimizer is and how it was set, as plain values by name."""
+    made = keras.optimizers.serialize(optimizer)
+    # As they come back from a file; names are counted up by Keras, and mean nothing.
+    settings = json.loads(json.dumps(made["config"]))
+    _drop_names(settings)
+    settings = {f"optimizer's {name}": value for name, value in settings.items()}
+    return {"optimizer": made["class_name"], **settings}
+
+
+def _drop_names(config):
+    """Takes the names of objects out of a nested configuration."""
+    config.pop("name", None)
+    for value in config.values():
+        if isinstance(value, dict):
+            _drop_names(value)
 
 
 def _state_of(model):

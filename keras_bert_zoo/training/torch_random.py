@@ -2,12 +2,20 @@
 
 import torch
 
-
-def state():
-    """The generator's state: uint8 array."""
-    return torch.get_rng_state().numpy()
+_CPU = "cpu"
 
 
-def set_state(array):
-    """Puts the generator into a state of `state`."""
-    torch.set_rng_state(torch.from_numpy(array))
+def states():
+    """The generators' states: dict of uint8 arrays, by device."""
+    found = {_CPU: torch.get_rng_state().numpy()}
+    for device in range(torch.cuda.device_count()):
+        found[f"cuda:{device}"] = torch.cuda.get_rng_state(device).numpy()
+    return found
+
+
+def set_states(arrays):
+    """Puts the generators into what `states` returned; those of absent devices are left out."""
+    torch.set_rng_state(torch.from_numpy(arrays[_CPU]))
+    for device in range(torch.cuda.device_count()):
+        if (name := f"cuda:{device}") in arrays:
+            torch.cuda.set_rng_state(torch.from_numpy(arrays[name]), device)

@@ -17,6 +17,7 @@ import resumable
 import support
 
 import keras_bert_zoo as kbz
+from keras_bert_zoo.checkpoints.readers import save_safetensors
 from keras_bert_zoo.training.checkpoints import STATE_FILE
 
 PROGRAM = Path(resumable.__file__)
@@ -112,19 +113,69 @@ def test_other_optimizers_and_gathered_gradients_go_on_too(tmp_path, algorithm):
 
 def test_the_state_of_something_else_is_refused(tmp_path):
     train(tmp_path, epochs=1)
-    wider = kbz.Pretrainer(support.tiny_backbone(hidden_dim=32), None)
-    with pytest.raises(kbz.CheckpointError, match=r"has the shape \(28, 16\)|another model"):
+
+    def pretrainer(**config):
+        task = kbz.Pretrainer(support.tiny_backbone(**config), None)
+        task.compile(kbz.create_optimizer(1e-3, resumable.STEPS * 4))
+        return task
+
+    wider = pretrainer(hidden_dim=32)
+    with pytest.raises(kbz.CheckpointError, match=r"has the shape \(29, 16\)"):
         train(tmp_path, task=wider)
-    deeper = kbz.Pretrainer(support.tiny_backbone(num_layers=3), None)
+    deeper = pretrainer(num_layers=3)
     with pytest.raises(kbz.CheckpointError, match=r"another model or optimizer: they differ in"):
         train(tmp_path, task=deeper)
-    other = resumable.pretrainer()
+    other = resumable.pretrainer(epochs=4)
     data = resumable.batches()
     data.seed = 5
     with pytest.raises(kbz.CheckpointError, match="with seed=2; this one has 5"):
         other.fit(data, checkpoints=tmp_path, verbose=0)
     with pytest.raises(ValueError, match="checkpoints need PretrainingBatches"):
         other.fit({}, checkpoints=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"algorithm": "lamb"}, "optimizer='AdamW'; this one has 'Lamb'"),
+        ({"algorithm": "google"}, "optimizer's epsilon=1e-07; this one has 1e-06"),
+        ({"weight_decay": 0.1}, "optimizer's weight_decay=0.01; this one has 0.1"),
+        ({"num_train_steps": 99}, "optimizer's learning_rate={.*99"),
+        ({"learning_rate": 2e-3}, "optimizer's learning_rate={.*0.002"),
+    ],
+)
+def test_the_state_of_another_optimizer_is_refused(tmp_path, settings, message):
+    train(tmp_path, epochs=1)
+    other = resumable.pretrainer(dropout=0.1)
+    usual = {"learning_rate": 1e-3, "num_train_steps": resumable.STEPS * 4}
+    other.compile(kbz.create_optimizer(**{**usual, **settings}))
+    with pytest.raises(kbz.CheckpointError, match=message):
+        train(tmp_path, task=other)
+    # A control: the same settings once more, in another object with another name.
+    same = resumable.pretrainer(dropout=0.1)
+    same.compile(kbz.create_optimizer(**usual, name="again"))
+    train(tmp_path, epochs=2, task=same)
+
+
+def test_a_rate_that_a_callback_lowered_is_found_again(tmp_path):
+    def lower(epoch, rate):
+        return rate / 2
+
+    def constant():
+        task = resumable.pretrainer()
+        task.compile(kbz.create_optimizer(1e-3))
+        return task
+
+    callbacks = [keras.callbacks.LearningRateScheduler(lower)]
+    train(tmp_path, epochs=2, task=constant(), callbacks=callbacks)
+    again, _ = train(tmp_path, epochs=3, task=constant(), callbacks=callbacks)
+    assert float(again.optimizer.learning_rate) == pytest.approx(1e-3 / 8)
+
+
+def test_a_file_of_something_else_is_named(tmp_path):
+    save_safetensors({"weights/0": np.zeros(2, "float32")}, tmp_path / STATE_FILE)
+    with pytest.raises(kbz.CheckpointError, match="holds no training's state"):
+        train(tmp_path)
 
 
 def test_a_damaged_state_is_named(tmp_path):
