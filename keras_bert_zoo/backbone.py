@@ -188,11 +188,15 @@ class Backbone(EncoderModel):
         return backbone
 
     def save_to_preset(self, directory, weights_dtype=None):
-        """Writes a folder that `from_preset` reads back exactly.
+        """Writes a folder that `from_preset` reads back.
 
         Args:
             directory: str or Path. Made if it is not there.
-            weights_dtype: str or None. `"float16"` halves the file, and rounds to 11 bits.
+            weights_dtype: str or None. `"float16"` halves the file, and rounds to 11 bits; None
+                keeps every bit.
+
+        Raises:
+            ValueError: `weights_dtype` is none of these, or a weight is beyond its range.
         """
         content = pretrained.description(self.family, self.config, self.dtype_policy)
         pretrained.save_own(directory, content, self.weights, weights_dtype=weights_dtype)

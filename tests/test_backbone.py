@@ -242,6 +242,30 @@ def test_saving_is_exact(policy, tmp_path):
         assert_equal(outputs(back, FEED), before)
 
 
+def test_half_precision_on_disk(tmp_path):
+    backbone = support.scramble(support.tiny_backbone())
+    for name, dtype in (("whole", None), ("half", "float16")):
+        backbone.save_to_preset(tmp_path / name, weights_dtype=dtype)
+    back = kbz.Backbone.from_preset(tmp_path / "half")
+    assert back.dtype_policy.name == "float32"
+    for one, other in zip(back.get_weights(), backbone.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other.astype("float16").astype("float32"))
+        assert one.dtype == "float32"
+    whole, half = ((tmp_path / n / "weights.safetensors").stat().st_size for n in ("whole", "half"))
+    assert half < 0.6 * whole
+
+
+def test_weights_that_half_precision_cannot_hold(tmp_path):
+    backbone = support.tiny_backbone()
+    with pytest.raises(ValueError, match='weights_dtype must be "float16" or None'):
+        backbone.save_to_preset(tmp_path, weights_dtype="int8")
+    name = backbone.weights[0].path
+    backbone.weights[0].assign(keras.ops.full(backbone.weights[0].shape, 7e4))
+    with pytest.raises(ValueError, match=rf"{name} holds 70000.*beyond float16"):
+        backbone.save_to_preset(tmp_path, weights_dtype="float16")
+    assert not list(tmp_path.iterdir())
+
+
 def test_another_dtype_may_be_asked_for(tmp_path):
     backbone = support.scramble(support.tiny_backbone())
     backbone.save_to_preset(tmp_path)

@@ -243,16 +243,18 @@ class Task(Exportable, TextModel):
         )
 
     def save_to_preset(self, directory, weights_dtype=None):
-        """Writes a folder that `from_preset` reads back exactly: weights, labels, tokenizer.
+        """Writes a folder that `from_preset` reads back: weights, labels, tokenizer.
 
         The optimizer's state is not part of it; `task.save("x.keras")` keeps that too.
 
         Args:
             directory: str or Path. Made if it is not there.
-            weights_dtype: str or None. `"float16"` halves the file, and rounds to 11 bits.
+            weights_dtype: str or None. `"float16"` halves the file, and rounds to 11 bits; None
+                keeps every bit.
 
         Raises:
-            ValueError: the model is quantized.
+            ValueError: the model is quantized, or a weight is beyond the range of
+                `weights_dtype`.
         """
         quantized = [w.path for w in self.weights if w.path.endswith("_scale")]
         if quantized:
