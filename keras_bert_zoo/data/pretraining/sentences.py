@@ -2,11 +2,14 @@
 
 import re
 
-# A Chinese mark ends a sentence by itself, with the quotes and brackets that it closes.
-_CHINESE = r"[。！？]+[”’」』）》]*"
-# A Latin one where a space follows, and then anything but a small letter.
-_LATIN = r"[.!?]+[\"'”’)\]]*(?=\s+[\"'“‘(\[]*(?P<next>\S))"
+# A Chinese mark ends a sentence by itself, with the quotes and brackets that are closed after it.
+_CHINESE = r"[。！？]+(?P<closers>[”’」』）》)\]\"']*)"
+# A Latin one where a space follows, and then anything but a small letter. Runs of marks are read
+# once, from their first on and never back ("++"), or a line of dots would take its length squared.
+_LATIN = r"(?<![.!?])[.!?]++[\"'”’)\]]*+(?=\s++[\"'“‘(\[]*(?P<next>\S))"
 _END = re.compile(f"{_CHINESE}|{_LATIN}")
+# ASCII's quotes, which look alike at both ends; but not the apostrophe of a Latin word.
+_QUOTE = re.compile(r"\"|(?<![A-Za-z])'|'(?![A-Za-z])")
 
 # Words whose point ends no sentence; so do single letters ("J. R. Smith", "e.g.").
 ABBREVIATIONS = frozenset(
@@ -32,18 +35,30 @@ def split_sentences(paragraph):
     >>> split_sentences("车站在城东。明天开门吗？他说：“不开。”")
     ['车站在城东。', '明天开门吗？', '他说：“不开。”']
     """
-    sentences, start = [], 0
+    sentences, start, opening = [], 0, _opening_quotes(paragraph)
     for end in _END.finditer(paragraph):
-        following = end["next"]
-        if following is not None and (
-            following.islower()
-            or _is_abbreviation(paragraph[max(start, end.start() - _LONGEST) : end.end()])
+        following, stop = end["next"], end.end()
+        if following is None:
+            if paragraph[stop : stop + 1].strip():  # else all close, there being nothing to open
+                stop = next((at for at in range(*end.span("closers")) if at in opening), stop)
+        elif following.islower() or _is_abbreviation(
+            paragraph[max(start, end.start() - _LONGEST) : stop]
         ):
             continue
-        sentences.append(paragraph[start : end.end()].strip())
-        start = end.end()
+        sentences.append(paragraph[start:stop].strip())
+        start = stop
     sentences.append(paragraph[start:].strip())
     return [sentence for sentence in sentences if sentence]
+
+
+def _opening_quotes(paragraph):
+    """Where ASCII quotes open: the first, third, fifth, … of either kind."""
+    places, opened = set(), set()
+    for quote in _QUOTE.finditer(paragraph):
+        if quote[0] not in opened:
+            places.add(quote.start())
+        opened ^= {quote[0]}
+    return places
 
 
 def _is_abbreviation(text):

@@ -1,9 +1,12 @@
 """Where sentences end."""
 
+import re
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from keras_bert_zoo.data.pretraining import sentences as sentences_module
 from keras_bert_zoo.data.pretraining.sentences import split_sentences
 
 
@@ -19,6 +22,9 @@ from keras_bert_zoo.data.pretraining.sentences import split_sentences
         ["船在清晨离港。", "没有人问为什么！", "谁会问呢？"],
         ["他说：“明天再来。”", "她点点头。", "（天已经黑了。）", "灯还亮着"],
         ["價格是3.5元。", "Mr. Lin 沒有說話。", "The end."],
+        ['他说："好。"', "然后走了。", '"你来吗？"', "她问。", '"来！"'],
+        ["他说：\"她喊'来。'\"", "(天黑了。)", '"好。', '走。"', "完。"],
+        ["Lin's 狗叫了。", "'谁？'", "他问。"],
     ],
 )
 def test_a_text_falls_into_its_sentences(sentences):
@@ -36,6 +42,26 @@ def test_nothing_but_space_is_lost(text):
     assert all(sentence and sentence == sentence.strip() for sentence in sentences)
 
 
+# The marks as they were read before: backwards too, and Chinese ones without ASCII's quotes.
+SLOW = re.compile(
+    r"[。！？]+[”’」』）》]*|[.!?]+[\"'”’)\]]*(?=\s+[\"'“‘(\[]*(?P<next>\S))",
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text(alphabet="aB .!?。！？”\"'()）\n1é中", max_size=40))
+def test_marks_are_read_once_and_mean_the_same(text):
+    assume(not re.search(r"[。！？][”’」』）》]*[\"')\]]", text))
+    found = [(end.span(), end["next"]) for end in sentences_module._END.finditer(text)]
+    assert found == [(end.span(), end["next"]) for end in SLOW.finditer(text)]
+
+
+def test_an_ascii_quote_closes_at_the_end_of_a_paragraph():
+    """The paragraph before may have opened it."""
+    assert split_sentences('我不来了。"') == ['我不来了。"']
+    assert split_sentences('我不来了。" 他说。') == ['我不来了。"', "他说。"]
+
+
 def test_no_text_has_no_sentence():
     assert split_sentences("") == split_sentences(" \t ") == []
 
@@ -44,3 +70,4 @@ def test_long_lines_take_their_length_and_no_more():
     """A line of abbreviations has no end to go on from; looking back must not grow with it."""
     text = "see Fig. 5 and vol. No. " * 20_000 + "Done. Next."
     assert split_sentences(text)[-1] == "Next."
+    assert split_sentences("." * 200_000 + "a") == ["." * 200_000 + "a"]
