@@ -8,6 +8,7 @@ from pathlib import Path
 import keras_bert_zoo
 from keras_bert_zoo import pretrained
 from keras_bert_zoo.checkpoints.errors import CheckpointError
+from keras_bert_zoo.data.masking import UNITS
 from keras_bert_zoo.data.pretraining import (
     JiebaWords,
     Phrases,
@@ -16,8 +17,24 @@ from keras_bert_zoo.data.pretraining import (
 )
 from keras_bert_zoo.data.pretraining.documents import read_documents
 from keras_bert_zoo.data.pretraining.files import FORMATS as ROW_FORMATS
+from keras_bert_zoo.data.pretraining.rows import PAIRS
 from keras_bert_zoo.export.checking import ExportError
 from keras_bert_zoo.export.formats import FORMATS
+
+# What each field of PretrainingRecipe is, in a phrase.
+RECIPE_HELP = {
+    "max_length": "longest row in tokens, special tokens included",
+    "pairs": f"what the second segment of a row is: {', '.join(PAIRS)}",
+    "short_seq_prob": "share of the documents whose rows are shorter at random",
+    "dupe_factor": "passes over the text, each with other pairs",
+    "static_masks": "choose masks now, not anew for each batch",
+    "mask_rate": "share of a row's tokens to hide",
+    "mask_unit": f"what is hidden together: {', '.join(UNITS)}",
+    "max_predictions_per_seq": "most tokens to hide in a row, whatever its length",
+    "split": "split lines into sentences; not where each line is one already",
+    "seed": "of all that is drawn at random",
+    "block_characters": "text that each process holds in memory and writes to one file",
+}
 
 
 def list_presets(arguments):
@@ -133,10 +150,19 @@ def parser():
     command = commands.add_parser("train-vocabulary", help="a WordPiece vocabulary from text")
     command.add_argument("target", type=Path, help="the folder to write the tokenizer to")
     command.add_argument("files", nargs="+", help=text)
-    command.add_argument("--size", type=int, default=30_000, help="tokens wanted")
+    command.add_argument(
+        "--size",
+        type=int,
+        default=30_000,
+        help="most tokens, the five special ones included (default %(default)s)",
+    )
     command.add_argument("--cased", action="store_true", help="keep capitals and accents")
     command.add_argument(
-        "--character-coverage", type=float, default=1.0, help="0.9999 leaves out the rarest"
+        "--character-coverage",
+        type=float,
+        default=1.0,
+        help="share of the text's characters to hold; 0.9999 leaves the rarest to the unknown "
+        "token (default %(default)s)",
     )
     command.set_defaults(run=train_vocabulary)
 
@@ -151,7 +177,13 @@ def parser():
     units = command.add_mutually_exclusive_group()
     units.add_argument("--jieba", action="store_true", help="hide Chinese words as a whole")
     units.add_argument("--phrases", type=Path, help="a file of phrases to hide as a whole")
-    command.add_argument("--format", default="arrow", choices=ROW_FORMATS)
+    command.add_argument(
+        "--format",
+        default="arrow",
+        choices=ROW_FORMATS,
+        help="of the files of rows: arrow, the faster one, or tfrecord, which other BERT trainers "
+        "read (default %(default)s)",
+    )
     command.add_argument("--processes", type=int, help="one a core if not given")
     command.set_defaults(run=pretrain_data)
     return program
@@ -159,16 +191,14 @@ def parser():
 
 def add_field(command, field):
     """An option of the command line for a field of PretrainingRecipe."""
-    name = "--" + field.name.replace("_", "-")
+    name, default = "--" + field.name.replace("_", "-"), field.default
     if field.type is bool:
-        command.add_argument(
-            name, action=argparse.BooleanOptionalAction, default=field.default, dest=field.name
-        )
+        how = {"action": argparse.BooleanOptionalAction}
     else:
-        kind = int if field.default is None else type(field.default)
-        command.add_argument(
-            name, type=kind, default=field.default, dest=field.name, help=f"default {field.default}"
-        )
+        how = {"type": int if default is None else type(default)}
+    action = command.add_argument(name, default=default, dest=field.name, **how)
+    # Not an argument of the above: Python 3.11 adds the default of a bool, later ones do not.
+    action.help = f"{RECIPE_HELP[field.name]} (default {default})"
 
 
 def main(arguments=None):

@@ -142,13 +142,16 @@ class Tokenizer:
 
         Args:
             texts: iterable of str. Read once, so it may be larger than memory.
-            vocabulary_size: int. Tokens wanted, the five special ones included.
+            vocabulary_size: int. Most tokens, the five special ones included.
             lowercase: bool. Defaults to True.
             min_frequency: int. How often a piece must occur. Defaults to 2.
             **options: `strip_accents`, `split_chinese`, `character_coverage` (1.0: all of the
                 text's characters; 0.9999 leaves out the rarest) and `show_progress` (a bar; off).
 
         The same texts give the same vocabulary.
+
+        Raises:
+            ValueError: the texts are a single one, or a number is out of range.
         """
         special = FAMILIES["bert"].special_tokens
         engine = wordpiece.train(

@@ -11,7 +11,6 @@ Google's own `tokenization.py` differs from both:
 """
 
 import collections
-import itertools
 import json
 import os
 from pathlib import Path
@@ -101,7 +100,7 @@ def train(
 
     Args:
         texts: iterable of str. Read once; what is kept of it are its words and their counts.
-        vocabulary_size: int. Tokens wanted, special tokens included; fewer where the text has
+        vocabulary_size: int. Most tokens, special tokens included; fewer where the text has
             fewer.
         special_tokens: role -> token; they get the first ids, the padding token id 0.
         lowercase: bool.
@@ -109,21 +108,30 @@ def train(
         split_chinese: bool.
         min_frequency: int. How often a piece must occur to be learned.
         character_coverage: float in `(0, 1]`. Share of the text's characters that the vocabulary
-            is to hold; the rarest are left to the unknown token.
+            is to hold; the rarest, and those for which there is no room, are left to the unknown
+            token.
         show_progress: bool.
 
     Returns:
         `tokenizers.Tokenizer`.
 
     Raises:
-        ValueError: the coverage is out of range.
+        ValueError: the texts are a single one, the coverage is out of range, or there is no room
+            for more than the special tokens.
     """
+    if isinstance(texts, (str, bytes)):
+        raise ValueError("A vocabulary is learned from a list of texts; got one. Write [text].")
     if not 0 < character_coverage <= 1:
         raise ValueError(f"character_coverage must lie in (0, 1]; got {character_coverage!r}.")
     first = [special_tokens[role] for role in ("pad", "unk", "cls", "sep", "mask")]
+    room = vocabulary_size - len(first)
+    if room < 1:
+        raise ValueError(
+            f"vocabulary_size must be more than the {len(first)} special tokens; "
+            f"got {vocabulary_size!r}."
+        )
     learner = tokenizers.Tokenizer(WordPiece({}, unk_token=special_tokens["unk"]))
     _add_pipeline(learner, lowercase, strip_accents, split_chinese)
-    room = max(vocabulary_size - len(first), 1)
     words = _covered(_count_words(learner, texts), character_coverage, room)
     # The library gives ids to the characters within words in the order of a hash map, and breaks
     # ties between pieces by id. Named beforehand, their order is fixed.
@@ -152,22 +160,26 @@ def _count_words(engine, texts):
     return words
 
 
-def _covered(words, coverage, most):
+def _covered(words, coverage, room):
     """The words that hold none of the rarest characters.
 
     Args:
         words: Counter of str.
         coverage: float. Share of all characters to keep.
-        most: int. Of different characters.
+        room: int. Most tokens: one a character, and another (`##x`) where it occurs within words.
     """
-    characters = collections.Counter()
+    characters, inside = collections.Counter(), set()
     for word, count in words.items():
+        inside.update(word[1:])
         for character in word:
             characters[character] += count
-    ordered = sorted(characters, key=lambda character: (-characters[character], character))
-    before = itertools.accumulate((characters[c] for c in ordered), initial=0)
-    wanted = coverage * characters.total()
-    kept = {c for c, so_far in zip(ordered[:most], before, strict=False) if so_far < wanted}
+    kept, covered, wanted = set(), 0, coverage * characters.total()
+    for character in sorted(characters, key=lambda character: (-characters[character], character)):
+        room -= 1 + (character in inside)
+        if room < 0 or covered >= wanted:
+            break
+        kept.add(character)
+        covered += characters[character]
     return {word: count for word, count in words.items() if kept.issuperset(word)}
 
 

@@ -56,7 +56,7 @@ def test_any_text(texts, size):
     tokenizer = kbz.Tokenizer.train(texts, size, min_frequency=1)
     names = wordpiece.tokens_in_order(tokenizer.engine)
     assert names[:5] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    assert len(set(names)) == len(names)
+    assert len(set(names)) == len(names) <= size
     # Every character that the vocabulary has room for is in it, as it stands in the text.
     if size == 60:
         ids = [number for text in tokenizer.tokenize(texts) for number in text]
@@ -77,6 +77,27 @@ def test_a_vocabulary_has_no_more_characters_than_room():
     found = tokens([text], 105)
     assert len(found) == 105
     assert found[5:] == sorted(chr(0x4E00 + i) for i in range(100))  # the commonest
+
+
+def test_characters_within_words_need_room_for_both_forms():
+    """`a` and `##a`: four characters fill eight places."""
+    text = "abcdefgh bcdefgha cdefghab defghabc efghabcd fghabcde ghabcdef habcdefg " * 3
+    words = " abcd dcba"  # so that these four are the commonest
+    found = tokens([text + words * 5], 13, min_frequency=1)
+    assert sorted(found[5:]) == ["##a", "##b", "##c", "##d", "a", "b", "c", "d"]
+    assert len(tokens([text + words * 5], 14)) <= 14
+    assert len(tokens(TEXTS, 6)) <= 6
+
+
+@pytest.mark.parametrize("texts", ["one text", b"one text"])
+def test_one_text_is_refused(texts):
+    with pytest.raises(ValueError, match=r"learned from a list of texts; got one\. Write \[text\]"):
+        kbz.Tokenizer.train(texts, 60)
+
+
+def test_a_size_without_room_is_refused():
+    with pytest.raises(ValueError, match="must be more than the 5 special tokens; got 5"):
+        kbz.Tokenizer.train(TEXTS, 5)
 
 
 @pytest.mark.parametrize("coverage", [0, 1.5])
