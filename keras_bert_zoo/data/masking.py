@@ -52,9 +52,10 @@ class Masker:
         mask_id: int.
         ordinary_ids: int array. The tokens that are chosen and that random ones are drawn from:
             all but the special ones.
-        rate: float. Share of a row's tokens that is chosen, at least one.
+        rate: float. Share of a row's tokens that is chosen; there is room for one in any row.
         unit: str. A key of `UNITS`: `"piece"`, `"word"`, `"ngram"` (of words) or `"span"` (of
-            words). Words and longer runs are chosen as far as they fit into the share.
+            words). Words and longer runs are chosen as far as they fit into the share: in a short
+            row, where each word has more tokens than that, none is.
         continues: bool array, `(V,)`. Which tokens continue a word.
         most_per_row: int or None. Most tokens chosen in a row, whatever its length.
 

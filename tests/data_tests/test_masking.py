@@ -55,6 +55,15 @@ def test_whole_words_are_hidden_whole(words, unit, seed):
             assert (i in chosen) == (i - 1 in chosen)
 
 
+@pytest.mark.parametrize(("unit", "count"), [("piece", 1), ("word", 0), ("ngram", 0), ("span", 0)])
+def test_a_word_beyond_the_share_is_not_hidden(unit, count):
+    tokenizer = support.tiny_tokenizer()
+    row = np.array([2, *tokenizer.tokenize("warmest"), 3])
+    masker = Masker.for_tokenizer(tokenizer, 0.15, unit)
+    assert masker.most(len(row)) == 1
+    assert len(masker.mask(row, np.random.default_rng(0))[1]) == count
+
+
 def test_given_units_are_hidden_whole():
     masker = Masker.for_tokenizer(support.tiny_tokenizer(), 0.5, "word")
     row = np.array([2, *range(5, 17), 3])

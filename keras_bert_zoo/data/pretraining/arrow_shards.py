@@ -30,13 +30,14 @@ def _arrow():
     return pyarrow
 
 
-def write(path, rows, max_length=None, most_masks=None):
+def write(path, rows, max_length, most_masks):
     """Writes rows to an Arrow file (IPC), with a column a field.
 
     Args:
         path: Path.
         rows: list of PretrainingRow, at least one, that all have the same fields.
-        max_length, most_masks: not used; rows keep their lengths.
+        max_length, most_masks: int. As every format of `files.FORMATS` is given them; here rows
+            keep their own lengths.
     """
     pa = _arrow()
     columns = {}

@@ -35,10 +35,14 @@ class JoinedRows:
     def __init__(self, parts):
         self._parts = parts
         self._ends = list(itertools.accumulate(map(len, parts)))
-        self.lengths = np.concatenate([np.zeros(0, "int64"), *(part.lengths for part in parts)])
+
+    @functools.cached_property
+    def lengths(self):
+        """The tokens of each row, `(rows,)`."""
+        return np.concatenate([np.zeros(0, "int64"), *(part.lengths for part in self._parts)])
 
     def __len__(self):
-        return len(self.lengths)
+        return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, index):
         part = bisect.bisect_right(self._ends, index)

@@ -4,6 +4,7 @@ import concurrent.futures
 import dataclasses
 import functools
 import hashlib
+import itertools
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -20,8 +21,9 @@ from keras_bert_zoo.data.pretraining.recipe import PretrainingRecipe, make_rows
 from keras_bert_zoo.text import TOKENIZER_FILE, Tokenizer
 
 RECIPE_FILE = "recipe.json"
-# How the names of files end that are not whole yet.
-PART = ".part"
+# How the names of files with rows begin, and how those end that are not whole yet.
+_NAME, PART = "rows-", ".part"
+# Modules of one shape: SUFFIX, write(path, rows, max_length, most_masks) and read(path).
 FORMATS = {"arrow": arrow_shards, "tfrecord": tfrecord_shards}
 
 
@@ -39,11 +41,12 @@ def make_pretraining_data(
 
     The text is worked through in blocks, each of which becomes one file, written aside and renamed.
     Called again after a kill, only what is missing is made; the outcome is the same, for any number
-    of processes. Memory holds a few blocks, whatever the size of the text.
+    of processes, but of one call at a time. Memory holds a few blocks, whatever the size of the
+    text.
 
     Args:
         files: list of str or Path. A paragraph or sentence a line, a blank line between documents;
-            UTF-8, plain or packed (`.gz`, `.xz`).
+            UTF-8, plain or packed (`.gz`, `.xz`). Known again by their names and their content.
         folder: str or Path. Made if it is not there; `read_pretraining_data` reads it.
         tokenizer: Tokenizer.
         recipe: PretrainingRecipe. Defaults to BERT's.
@@ -106,7 +109,8 @@ def read_pretraining_data(folder, batch_size=32, steps=None, shuffle=True, seed=
 
     Raises:
         FileNotFoundError: there are no rows.
-        ValueError: they are not all made yet, or a file is damaged.
+        ValueError: they are not all made yet, or a file is damaged. (A damaged record of a
+            TFRecord file is found when it is read.)
     """
     folder = Path(folder)
     if not (folder / RECIPE_FILE).is_file():
@@ -141,11 +145,16 @@ def _about(files, tokenizer, recipe, find_units, format):
     return {
         "recipe": dataclasses.asdict(recipe),
         "format": format,
-        "text": [[file.name, file.stat().st_size] for file in files],
+        "text": [[file.name, _sum_of(file)] for file in files],
         "tokenizer": hashlib.sha256(tokenizer.to_json().encode()).hexdigest(),
         "units": _name_of(find_units),
         "made": None,
     }
+
+
+def _sum_of(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _name_of(find_units):
@@ -166,14 +175,26 @@ def _begin(folder, about, tokenizer):
         before = _read_about(folder)
         for name, value in about.items():
             if name != "made" and before.get(name) != value:
+                found, wanted = _first_difference(before.get(name), value)
                 raise ValueError(
-                    f"{folder} holds rows with another {name}: {before.get(name)}, not {value}. "
+                    f"{folder} holds rows with another {name}: {found}, not {wanted}. "
                     "Choose another folder, or delete this one."
                 )
+        if before["made"] is None:
+            for left in folder.glob(f"{_NAME}*{PART}"):  # by a kill
+                left.unlink()
         return before["made"]
     (folder / TOKENIZER_FILE).write_text(tokenizer.to_json(), encoding="utf-8")
     _write_json(folder / RECIPE_FILE, about)
     return None
+
+
+def _first_difference(before, now):
+    """The first items in which two lists differ, and other values as they are."""
+    if isinstance(before, list) and isinstance(now, list):
+        pairs = itertools.zip_longest(before, now)
+        return next(pair for pair in pairs if pair[0] != pair[1])
+    return before, now
 
 
 def _read_about(folder):
@@ -183,6 +204,13 @@ def _read_about(folder):
 def _write_json(path, content):
     aside = path.with_suffix(PART)
     aside.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _move(aside, path)
+
+
+def _move(aside, path):
+    """Renames a file that is written, once it is on the disk: a name stands for all of a file."""
+    with open(aside, "rb+") as file:
+        os.fsync(file.fileno())
     os.replace(aside, path)
 
 
@@ -190,7 +218,7 @@ def _write_json(path, content):
 
 
 def _path(folder, block, shards):
-    return folder / f"rows-{block:05d}{shards.SUFFIX}"
+    return folder / f"{_NAME}{block:05d}{shards.SUFFIX}"
 
 
 def _make_file(block, documents, folder, tokenizer, recipe, find_units, format):
@@ -206,7 +234,7 @@ def _make_file(block, documents, folder, tokenizer, recipe, find_units, format):
                 most_masks = recipe.masker(tokenizer).most(recipe.max_length)
             aside = path.with_suffix(f".{os.getpid()}{PART}")
             shards.write(aside, rows, recipe.max_length, most_masks)
-            os.replace(aside, path)
+            _move(aside, path)
     parts = shards.read(path) if path.is_file() else []
     return {
         "files": len(parts) and 1,

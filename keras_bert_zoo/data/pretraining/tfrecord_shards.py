@@ -7,7 +7,7 @@ yet lack the masks.
 """
 
 import functools
-import mmap
+import os
 import struct
 
 import numpy as np
@@ -75,86 +75,109 @@ def read(path):
         list of one TFRecordRows.
 
     Raises:
-        ValueError: the file is damaged, or its records are no rows.
+        ValueError: the file is empty or cut short, or the length of a record is damaged.
     """
     return [TFRecordRows(path)]
 
 
 class TFRecordRows:
-    """Rows that lie in a TFRecord file.
+    """Rows that lie in a TFRecord file, which is open only while it is read.
+
+    Opening it reads where its records lie; a row is read and checked when it is asked for.
 
     Args:
         path: Path.
 
     Raises:
-        ValueError: the file is damaged, or its records are no rows.
+        ValueError: the file is empty or cut short, or the length of a record is damaged. So does
+            what reads rows, where a record is damaged or no row.
     """
 
     def __init__(self, path):
         self._path = path
-        with open(path, "rb") as file:
-            try:
-                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            except ValueError as error:
-                raise ValueError(f"{path} is empty.") from error
-        self._starts, self._sizes = self._records()
-        self.lengths = np.array([self._length(index) for index in range(len(self))], "int64")
+        self._starts, self._sizes = _records(path)
 
-    def _records(self):
-        """Where each record begins, and its size."""
-        starts, sizes, place = [], [], 0
-        while place < len(self._bytes):
-            head = self._bytes[place : place + _HEAD.size]
-            if len(head) < _HEAD.size:
-                raise ValueError(f"{self._path} is cut short in record {len(starts)}.")
-            size, checksum = _HEAD.unpack(head)
-            if _checksum(head[:8]) != checksum:
-                raise ValueError(f"{self._path}: the length of record {len(starts)} is damaged.")
-            starts.append(place + _HEAD.size)
-            sizes.append(size)
-            place = starts[-1] + size + _TAIL.size
-        if place > len(self._bytes):
-            raise ValueError(f"{self._path} is cut short in record {len(starts) - 1}.")
-        return starts, sizes
+    @functools.cached_property
+    def lengths(self):
+        """The tokens of each row, `(rows,)`. All of the file is read for them, once."""
+        with open(self._path, "rb") as file:
+            return np.array([_length(self._features(file, i)) for i in range(len(self))], "int64")
 
-    def _features(self, index):
-        end = self._starts[index] + self._sizes[index]
-        record = self._bytes[self._starts[index] : end]
-        if _TAIL.unpack(self._bytes[end : end + _TAIL.size])[0] != _checksum(record):
+    def _features(self, file, index):
+        from google.protobuf.message import DecodeError
+
+        size = int(self._sizes[index])
+        file.seek(self._starts[index])
+        record, tail = file.read(size), file.read(_TAIL.size)
+        if len(tail) < _TAIL.size:
+            raise ValueError(f"{self._path} is cut short in record {index}.")
+        if _TAIL.unpack(tail)[0] != _checksum(record):
             raise ValueError(f"{self._path}: record {index} is damaged.")
         example = _example()
-        example.ParseFromString(record)
-        return example.features.feature
-
-    def _length(self, index):
-        features = self._features(index)
-        if "input_ids" not in features or "input_mask" not in features:
-            raise ValueError(f"{self._path}: record {index} has no input_ids and input_mask.")
-        return sum(features["input_mask"].int64_list.value)
+        try:
+            example.ParseFromString(record)
+        except DecodeError as error:
+            raise ValueError(f"{self._path}: record {index} is no tf.train.Example.") from error
+        features = example.features.feature
+        for name in ("input_ids", "input_mask", "segment_ids", "next_sentence_labels"):
+            if name not in features:
+                raise ValueError(f"{self._path}: record {index} has no {name}.")
+        return features
 
     def __len__(self):
         return len(self._starts)
 
     def __getitem__(self, index):
-        features, length = self._features(index), int(self.lengths[index])
-
-        def numbers(name, dtype="int32"):
-            return np.array(features[name].int64_list.value, dtype)
-
+        with open(self._path, "rb") as file:
+            features = self._features(file, index)
+        length = _length(features)
         fields = {}
         if "joined" in features:
-            fields["joined"] = numbers("joined")[:length].astype(bool)
+            fields["joined"] = _numbers(features, "joined")[:length].astype(bool)
         if "masked_lm_positions" in features:
             weights = np.array(features["masked_lm_weights"].float_list.value)
-            fields["mask_positions"] = numbers("masked_lm_positions")[weights > 0]
-            fields["mask_ids"] = numbers("masked_lm_ids")[weights > 0]
-        segments = numbers("segment_ids")[:length]
+            fields["mask_positions"] = _numbers(features, "masked_lm_positions")[weights > 0]
+            fields["mask_ids"] = _numbers(features, "masked_lm_ids")[weights > 0]
+        segments = _numbers(features, "segment_ids")[:length]
         return PretrainingRow(
-            numbers("input_ids")[:length],
+            _numbers(features, "input_ids")[:length],
             first_length=int(np.argmax(segments)) if segments.any() else length,
-            label=int(numbers("next_sentence_labels")[0]),
+            label=int(_numbers(features, "next_sentence_labels")[0]),
             **fields,
         )
+
+
+def _records(path):
+    """Where each record of a file begins, and its size: two int arrays, `(records,)`."""
+    starts, sizes, place = [], [], 0
+    with open(path, "rb") as file:
+        end = os.fstat(file.fileno()).st_size
+        while place < end:
+            file.seek(place)
+            head = file.read(_HEAD.size)
+            if len(head) < _HEAD.size:
+                raise ValueError(f"{path} is cut short in record {len(starts)}.")
+            size, checksum = _HEAD.unpack(head)
+            if _checksum(head[:8]) != checksum:
+                raise ValueError(f"{path}: the length of record {len(starts)} is damaged.")
+            starts.append(place + _HEAD.size)
+            sizes.append(size)
+            place = starts[-1] + size + _TAIL.size
+    if not starts:
+        raise ValueError(f"{path} is empty.")
+    if place > end:
+        raise ValueError(f"{path} is cut short in record {len(starts) - 1}.")
+    return np.array(starts, "int64"), np.array(sizes, "int64")
+
+
+def _length(features):
+    """The tokens of a row."""
+    return sum(features["input_mask"].int64_list.value)
+
+
+def _numbers(features, name):
+    """The whole numbers of a feature, `(numbers,)`."""
+    return np.array(features[name].int64_list.value, "int32")
 
 
 def _checksum(data):

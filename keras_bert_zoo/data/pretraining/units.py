@@ -1,9 +1,9 @@
 """Words and phrases in a text, which are hidden as a whole: spans of characters."""
 
 import bisect
+import collections
 import dataclasses
 import functools
-import re
 
 
 class JiebaWords:
@@ -55,19 +55,36 @@ class Phrases:
             raise ValueError("There are no phrases.")
 
     def __call__(self, text):
-        return [match.span() for match in self._pattern.finditer(text)]
+        known, lengths = self._index
+        found, place = [], 0
+        for start, character in enumerate(text):
+            if start < place or character not in lengths:
+                continue
+            for length in lengths[character]:
+                phrase = text[start : start + length]
+                end = start + len(phrase)
+                if phrase in known and not _cuts_a_word(text, start, end):
+                    found.append((start, end))
+                    place = end
+                    break
+        return found
 
     @functools.cached_property
-    def _pattern(self):
-        longest_first = sorted({p for p in self.phrases if p}, key=lambda p: (-len(p), p))
-        return re.compile("|".join(map(_whole, longest_first)))
+    def _index(self):
+        """The set of phrases, and for each first character their lengths, the longest first."""
+        known = {phrase for phrase in self.phrases if phrase}
+        lengths = collections.defaultdict(set)
+        for phrase in known:
+            lengths[phrase[0]].add(len(phrase))
+        return known, {first: sorted(found, reverse=True) for first, found in lengths.items()}
 
 
-def _whole(phrase):
-    """A pattern for a phrase that does not begin or end within a longer Latin word."""
-    before = "(?<![A-Za-z0-9])" if _is_latin(phrase[0]) else ""
-    after = "(?![A-Za-z0-9])" if _is_latin(phrase[-1]) else ""
-    return before + re.escape(phrase) + after
+def _cuts_a_word(text, start, end):
+    """Whether a span of a text begins or ends within a longer Latin word."""
+    return any(
+        0 < place < len(text) and _is_latin(text[place - 1]) and _is_latin(text[place])
+        for place in (start, end)
+    )
 
 
 def _is_latin(character):

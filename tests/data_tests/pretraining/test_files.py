@@ -3,9 +3,11 @@
 import dataclasses
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -94,12 +96,27 @@ def test_what_a_kill_left_undone_is_made(text, tmp_path, lost):
     paths[0 if lost == "first" else -1].unlink()
     if lost == "a part":
         (broken / "rows-00000.77.part").write_bytes(b"half")
+        (broken / "notes.part").write_text("not ours")
     with pytest.raises(ValueError, match="is not finished; make it again"):
         read_pretraining_data(broken)
     assert make(text, broken) == made
     assert everything(whole) == everything(broken)
     arrows = [{k: v for k, v in content(f).items() if "arrow" in k} for f in (whole, broken)]
     assert arrows[0] == arrows[1]
+    assert not list(broken.glob("rows-*.part"))
+    assert (broken / "notes.part").is_file() == (lost == "a part")
+
+
+def test_files_get_their_name_once_they_are_on_the_disk(text, tmp_path, monkeypatch):
+    synced, replace = set(), module.os.replace
+
+    def checked_replace(aside, path):
+        assert aside.stat().st_ino in synced
+        replace(aside, path)
+
+    monkeypatch.setattr(module.os, "fsync", lambda file: synced.add(os.fstat(file).st_ino))
+    monkeypatch.setattr(module.os, "replace", checked_replace)
+    assert make(text, tmp_path / "rows")["files"] <= len(synced)
 
 
 def test_several_processes_make_the_same(text, tmp_path):
@@ -171,6 +188,16 @@ def test_a_damaged_file_is_named(text, tmp_path, format, damage):
         everything(folder)
 
 
+@pytest.mark.skipif(not Path("/dev/fd").is_dir(), reason="counts what /dev/fd lists")
+@pytest.mark.parametrize("format", module.FORMATS)
+def test_no_file_stays_open(text, tmp_path, format):
+    made = make(text, tmp_path / "rows", format=format)
+    before = len(os.listdir("/dev/fd"))
+    data = read_pretraining_data(tmp_path / "rows")
+    assert len(list(data)) > 0 and made["files"] > 2
+    assert len(os.listdir("/dev/fd")) == before
+
+
 def pairs_of_letters(text):
     return [(start, start + 2) for start in range(0, len(text) - 1, 2)]
 
@@ -198,6 +225,28 @@ def test_rows_of_something_else_are_not_mixed_in(text, tmp_path, changes, messag
         given["text"] = text[:1]
     with pytest.raises(ValueError, match=message):
         make(given.pop("text"), tmp_path / "rows", **given)
+
+
+def test_text_that_was_edited_is_another_text(text, tmp_path):
+    folder = tmp_path / "rows"
+    made, names = make(text, folder), [path.name for path in text]
+    moved = [path.rename(path.parent / "rows" / path.name) for path in text]
+    assert make(moved, folder) == made
+    moved[1].write_bytes(moved[1].read_bytes().replace(b"film", b"firm"))
+    with pytest.raises(ValueError, match=rf"another text: \['{names[1]}', '\w+'\], not \['b"):
+        make(moved, folder)
+
+
+def test_folders_that_know_a_text_by_its_size_are_read_but_not_added_to(text, tmp_path):
+    """As they were made before the content counted."""
+    folder = tmp_path / "rows"
+    make(text, folder)
+    about = json.loads((folder / "recipe.json").read_text())
+    about["text"] = [[path.name, path.stat().st_size] for path in text]
+    (folder / "recipe.json").write_text(json.dumps(about))
+    assert everything(folder)
+    with pytest.raises(ValueError, match=r"another text: \['a\.txt', \d+\], not .*another folder"):
+        make(text, folder)
 
 
 def test_bad_input(text, tmp_path):

@@ -3,6 +3,7 @@
 import importlib.util
 import itertools
 import pickle
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +23,36 @@ def test_phrases_are_found_where_they_stand():
         "C++",
     ]
     assert pickle.loads(pickle.dumps(find))(text) == find(text)
+
+
+def spans_by_alternation(phrases, text):
+    """The definition: the longest phrase at each place, unless it cuts a Latin word."""
+
+    def whole(phrase):
+        before = "(?<![A-Za-z0-9])" if re.match("[A-Za-z0-9]", phrase) else ""
+        after = "(?![A-Za-z0-9])" if re.match("[A-Za-z0-9]", phrase[-1]) else ""
+        return before + re.escape(phrase) + after
+
+    pattern = "|".join(map(whole, sorted(phrases, key=len, reverse=True)))
+    return [match.span() for match in re.finditer(pattern, text)]
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    phrases=st.sets(st.text("ab1 é中国.", min_size=1, max_size=4), min_size=1, max_size=12),
+    text=st.text("ab1 é中国.", max_size=40),
+)
+def test_phrases_are_those_of_an_alternation(phrases, text):
+    assert Phrases((*phrases, ""))(text) == spans_by_alternation(phrases, text)
+
+
+def test_a_hundred_thousand_phrases_are_found_by_their_first_character():
+    """Each place is tried with a few lengths, not with all phrases."""
+    numbers = [f"第{number}号" for number in range(100_000)]
+    find = Phrases(tuple(numbers))
+    assert find._index[1] == {"第": [7, 6, 5, 4, 3]}
+    text = "。".join(numbers[::97])
+    assert [text[start:end] for start, end in find(text)] == numbers[::97]
 
 
 def test_no_phrases_are_refused():
