@@ -1,6 +1,8 @@
 """The results file of `transfer.py`: read, added to, and told as Markdown."""
 
 import json
+import os
+import sys
 
 import numpy as np
 
@@ -18,16 +20,31 @@ def read_results(path):
         path: Path. One JSON object a line; need not be there.
 
     Returns:
-        dict of the values of KEYS -> the run.
+        dict of the values of KEYS -> the run. A line that a kill has cut short is left out, and
+        named on stderr: its run counts as not done.
     """
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return {tuple(run[key] for key in KEYS): run for run in map(json.loads, lines)}
+    found = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            run = json.loads(line)
+        except json.JSONDecodeError:
+            print(f"{path}, line {number} is cut short and left out.", file=sys.stderr)
+            continue
+        found[tuple(run[key] for key in KEYS)] = run
+    return found
 
 
 def append_result(path, run):
-    """Adds a line, in one write, so that several processes may share the file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(run) + "\n")
+    """Adds a line, in one write, so that several processes may share the file.
+
+    Where the last line has no end, as a kill leaves it, the new one begins after an end of its own.
+    """
+    with path.open("ab+", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - 1, 0))
+        cut_short = file.read(1) not in (b"", b"\n")
+        file.write(b"\n" * cut_short + json.dumps(run).encode() + b"\n")
 
 
 def chosen_rate(done, cell, rates):

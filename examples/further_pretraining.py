@@ -22,6 +22,7 @@ import keras_bert_zoo as kbz
 from keras_bert_zoo.data.pretraining import PretrainingBatches, PretrainingRecipe
 
 DATA = Path(__file__).parent / "data" / "reviews.tsv"
+PARTS = ("train", "test")
 
 
 def read_parts(paths):
@@ -29,19 +30,39 @@ def read_parts(paths):
 
     Args:
         paths: list of one Path, whose column `split` tells the parts, or of two.
+
+    Raises:
+        ValueError: there are more files, a column is missing, or a part has no row.
     """
-    rows = []
-    for path, part in zip(paths, ("train", "test"), strict=False):
-        opener = gzip.open if str(path).endswith(".gz") else open
-        with opener(path, "rt", encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            rows += [{"split": part, **row} for row in reader]
-    parts = []
-    for part in ("train", "test"):
-        chosen = [row for row in rows if row["split"] == part]
-        text = "text" if "text" in chosen[0] else "sentence"
-        parts.append(([row[text] for row in chosen], [row["label"] for row in chosen]))
-    return parts
+    if len(paths) > 2:
+        raise ValueError(f"Pass one file with both parts, or two; got {len(paths)} files.")
+    if len(paths) == 2:
+        rows_of = dict(zip(PARTS, map(read_rows, paths), strict=True))
+    else:
+        rows = read_rows(paths[0], "split")
+        rows_of = {part: [row for row in rows if row["split"] == part] for part in PARTS}
+    names = ", ".join(map(str, paths))
+    for part, rows in rows_of.items():
+        if not rows:
+            raise ValueError(f"There is no row of {part} in {names}.")
+    return [
+        ([row.get("text", row.get("sentence")) for row in rows], [row["label"] for row in rows])
+        for rows in rows_of.values()
+    ]
+
+
+def read_rows(path, *columns):
+    """The rows of a table, dicts that have a text, a label and the named columns."""
+    opener = gzip.open if str(path).endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        found = reader.fieldnames or []
+        text = "sentence" if "sentence" in found else "text"
+        for column in (text, "label", *columns):
+            if column not in found:
+                has = ", ".join(found) or "no header"
+                raise ValueError(f"{path} has no column {column}; it has {has}.")
+        return list(reader)
 
 
 def batches(texts, tokenizer, **settings):

@@ -1,28 +1,21 @@
-"""The making of pre-training data: rows against those of Google's code, then speed and memory.
+"""The rows of pre-training against those of Google's code.
 
-Run as `python benchmarks/pretraining_data.py --data DIR --google CLONE`, where CLONE is a copy of
+Run as `python benchmarks/pretraining_parity.py --data DIR --google CLONE`, where CLONE is a copy of
 google-research/bert. The same sentences, vocabulary and settings go through its
 `create_training_instances` (in a process of its own; TensorFlow 1's names come from
 `tensorflow.compat.v1`) and through `make_pretraining_data`. Rows are drawn at random, and two seeds
 of Google's differ by more than 2 %: means over many seeds are compared. Prints one table a setting
 with the difference, the standard error of that, and how far two seeds of Google's are apart; below
 it, how many rows would have to change their bin for both sides to have the same histogram.
-
-Run as `python benchmarks/pretraining_data.py --data DIR --speed` for tokens a second and peak
-memory. A corpus is cut off, or repeated, at each size, and each run is a process of its own, whose
-memory and whose children's is read from `/proc` (Linux). The start of the workers counts in the
-time. Up to 3 GB are written to the folder for temporary files.
 """
 
 import argparse
 import concurrent.futures
-import contextlib
 import functools
 import gzip
 import importlib
 import itertools
 import multiprocessing
-import os
 import sys
 import tempfile
 import time
@@ -32,12 +25,12 @@ from typing import NamedTuple
 import numpy as np
 
 import keras_bert_zoo as kbz
-from keras_bert_zoo.data.formats.lines import read_lines
 from keras_bert_zoo.data.pretraining import (
     PretrainingRecipe,
     make_pretraining_data,
     read_pretraining_data,
 )
+from keras_bert_zoo.data.pretraining.documents import read_documents
 from keras_bert_zoo.data.pretraining.sentences import split_sentences
 
 VOCABULARY = "bert-base-uncased"
@@ -50,11 +43,6 @@ SETTINGS = ((1, False), (1, True), (5, False), (5, True))
 # The longest row of each bin of the histogram, and the bins of both segments.
 BINS = (32, 64, 96, MAX_LENGTH - 1, MAX_LENGTH)
 PAIR_BINS = [np.linspace(0, MAX_LENGTH, 9)] * 2
-# Name, corpus and vocabulary.
-CORPORA = {
-    "English": ("enwiki_2014", "bert-base-uncased"),
-    "Chinese": ("zhwiki_2024", "bert-base-chinese"),
-}
 COLUMNS = (
     "statistic",
     "ours",
@@ -62,20 +50,6 @@ COLUMNS = (
     "difference, %",
     "its standard error",
     "two seeds of Google's, %",
-)
-SPEED_COLUMNS = (
-    "text",
-    "MB",
-    "processes",
-    "documents",
-    "rows",
-    "tokens",
-    "s",
-    "tokens a second",
-    "MB a second",
-    "rows on disk, MB",
-    "peak memory, MB",
-    "of it no file, MB",
 )
 
 
@@ -96,14 +70,6 @@ class Row(NamedTuple):
     masked_ids: np.ndarray
 
 
-def documents_of(path):
-    """The documents of a text file, each a list of lines."""
-    lines = (line.strip() for _, line in read_lines(path))
-    for is_text, group in itertools.groupby(lines, bool):
-        if is_text:
-            yield list(group)
-
-
 def write_documents(path, documents, most_bytes=None):
     """Writes documents with blank lines between them, up to a size, and tells that size."""
     size = 0
@@ -121,9 +87,6 @@ def write_vocabulary(data, name, path):
 
 def print_row(*cells):
     print(f"| {' | '.join(map(str, cells))} |", flush=True)
-
-
-# === Rows against Google's ===
 
 
 @functools.cache
@@ -281,7 +244,8 @@ def compare(data, clone, documents, seeds):
         text, vocabulary = Path(folder) / "sentences.txt", Path(folder) / "vocab.txt"
         write_vocabulary(data, VOCABULARY, vocabulary)
         tokenizer = kbz.Tokenizer.from_vocabulary(vocabulary)
-        some = itertools.islice(documents_of(data / "pretrain/enwiki_2014/dev.txt.xz"), documents)
+        corpus = read_documents([data / "pretrain/enwiki_2014/dev.txt.xz"])
+        some = itertools.islice(corpus, documents)
         some = [[s for line in document for s in split_sentences(line)] for document in some]
         size = write_documents(text, some)
         lines = list(itertools.chain(*some))
@@ -308,99 +272,14 @@ def compare(data, clone, documents, seeds):
             print_comparison(ours, theirs)
 
 
-# === Speed and memory ===
-
-
-def make(text, vocabulary, folder, processes, answer):
-    """Makes the rows of a text with BERT's recipe, and answers with the counts and the time."""
-    tokenizer = kbz.Tokenizer.from_vocabulary(vocabulary)
-    began = time.perf_counter()
-    counts = make_pretraining_data([text], folder, tokenizer, processes=processes, progress=False)
-    answer.send((counts, time.perf_counter() - began))
-
-
-def processes_below(process):
-    """The ids of a process and of all that come from it."""
-    yield process
-    with contextlib.suppress(OSError):
-        for path in Path(f"/proc/{process}/task").glob("*/children"):
-            for child in path.read_text().split():
-                yield from processes_below(child)
-
-
-def memory(process):
-    """Megabytes that a process and its children hold: all, and what is not pages of files."""
-    held, of_files = 0, 0
-    for one in processes_below(process):
-        with contextlib.suppress(OSError):
-            _, resident, shared, *_ = map(int, Path(f"/proc/{one}/statm").read_text().split())
-            held, of_files = held + resident, of_files + shared
-    page = os.sysconf("SC_PAGE_SIZE") / 1e6
-    return held * page, (held - of_files) * page
-
-
-def watched(*arguments):
-    """Runs `make` in a process, and adds the most memory that was seen: all, and not of files."""
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=make, args=(*arguments, sender))
-    process.start()
-    sender.close()
-    peaks = (0, 0)
-    while not receiver.poll(0.2):
-        peaks = tuple(map(max, peaks, memory(process.pid)))
-    counts, seconds = receiver.recv()  # EOFError where the process failed
-    process.join()
-    return counts, seconds, *peaks
-
-
-def measure_speed(data, corpora, sizes, numbers):
-    """Prints one markdown row a corpus, size and number of processes."""
-    print_row(*SPEED_COLUMNS)
-    print("|---" * len(SPEED_COLUMNS) + "|")
-    for name, wanted in itertools.product(corpora, sizes):
-        corpus, vocabulary_name = CORPORA[name]
-        for processes in numbers:
-            with tempfile.TemporaryDirectory() as folder:
-                text, vocabulary = Path(folder) / "text.txt", Path(folder) / "vocab.txt"
-                rows = Path(folder) / "rows"
-                write_vocabulary(data, vocabulary_name, vocabulary)
-                path = data / "pretrain" / corpus / "train.txt.xz"
-                again = itertools.chain.from_iterable(map(documents_of, itertools.repeat(path)))
-                size = write_documents(text, again, wanted * 1e6) / 1e6
-                counts, seconds, peak, own = watched(text, vocabulary, rows, processes)
-                disk = sum(file.stat().st_size for file in rows.iterdir()) / 1e6
-            print_row(
-                name,
-                f"{size:,.0f}",
-                processes,
-                *(f"{counts[count]:,}" for count in ("documents", "rows", "tokens")),
-                f"{seconds:.1f}",
-                f"{counts['tokens'] / seconds:,.0f}",
-                f"{size / seconds:.2f}",
-                f"{disk:,.0f}",
-                f"{peak:,.0f}",
-                f"{own:,.0f}",
-            )
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--google", type=Path, help="a copy of google-research/bert")
-    parser.add_argument("--documents", type=int, default=300, help="compared with Google's")
+    parser.add_argument("--google", type=Path, required=True, help="a copy of google-research/bert")
+    parser.add_argument("--documents", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=100, help="of each side, for a single pass")
-    parser.add_argument("--speed", action="store_true")
-    parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=list(CORPORA))
-    parser.add_argument("--megabytes", nargs="+", type=float, default=[1, 100, 300, 1000])
-    parser.add_argument("--processes", nargs="+", type=int, default=[1, 2])
     options = parser.parse_args()
-    if options.google is None and not options.speed:
-        parser.error("nothing to do: give --google, --speed or both.")
-    if options.google is not None:
-        compare(options.data, options.google, options.documents, options.seeds)
-    if options.speed:
-        measure_speed(options.data, options.corpora, options.megabytes, options.processes)
+    compare(options.data, options.google, options.documents, options.seeds)
 
 
 if __name__ == "__main__":
