@@ -17,6 +17,9 @@ GROUPING_WINDOW = 8
 # What lengths are rounded up to where a new length costs no compilation.
 _STEP = 8
 
+# Rows of the one batch of a few examples, where each number of rows costs a compilation.
+_FEW_ROWS = (1, 8)
+
 
 def bucket_lengths(max_length):
     """The lengths that rows are padded to, at most six, the last one `max_length`.
@@ -216,7 +219,8 @@ def fill_rows(array, rows):
 class Batches(keras.utils.PyDataset):
     """Batches of examples, each of `batch_size` rows: `(x,)`, or `(x, y, sample_weight)`.
 
-    The last batch is filled up with rows that hold padding alone and weigh nothing.
+    The last batch is filled up with rows that hold padding alone and weigh nothing: to the size of
+    the others, or, where it is the only one, to the next of a few sizes.
 
     Args:
         examples: TextExamples, ArrayExamples, Labelled, or what else has their methods.
@@ -225,17 +229,18 @@ class Batches(keras.utils.PyDataset):
             `"sorted"` by length within windows; or `"given"`.
         seed: int or None. Of the shuffling; None draws one, which `keras.utils.set_random_seed`
             governs.
+        fill: bool. False leaves the last batch smaller, where a new shape costs no compilation.
 
     Raises:
         ValueError: the batch size is no number of rows.
     """
 
-    def __init__(self, examples, batch_size, order, seed=None):
+    def __init__(self, examples, batch_size, order, seed=None, fill=True):
         super().__init__()
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"batch_size must be at least 1; got {batch_size!r}.")
         self.examples = examples
-        self.batch_size, self.order = int(batch_size), order
+        self.batch_size, self.order, self.fill = int(batch_size), order, fill
         if seed is None:
             seed = random.randrange(2**32)
         self._random = np.random.default_rng(seed)
@@ -275,7 +280,13 @@ class Batches(keras.utils.PyDataset):
         return self.indices[batch * self.batch_size : (batch + 1) * self.batch_size]
 
     def __getitem__(self, batch):
-        return self.examples.batch(self.rows(batch), self.batch_size)
+        rows = self.rows(batch)
+        return self.examples.batch(rows, self._filled_size if self.fill else len(rows))
+
+    @property
+    def _filled_size(self):
+        enough = (rows for rows in _FEW_ROWS if len(self.examples) <= rows < self.batch_size)
+        return next(enough, self.batch_size)
 
     def __iter__(self):
         """The batches of one epoch."""

@@ -67,7 +67,7 @@ class Feed:
     def batches(self, examples, batch_size, order):
         """What the backend's trainer takes, from the outcome of `read`."""
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
-        return for_backend(Batches(examples, size, order))
+        return for_backend(Batches(examples, size, order, fill=self.model.shapes_cost))
 
     def prediction_batches(self, x, batch_size, order):
         """Pairs of examples and their batches: one of a list, one for each batch of a dataset.
@@ -82,7 +82,7 @@ class Feed:
             return
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
         examples = self._examples(x)
-        batches = Batches(examples, size, order)
+        batches = Batches(examples, size, order, fill=self.model.shapes_cost)
         yield examples, ((batch, batches.rows(i)) for i, (batch,) in enumerate(batches))
 
     # === Batches of a caller's dataset ===

@@ -24,6 +24,11 @@ class TextModel(FilledBatchModel):
     preprocessor = None
     needs_labels = True
 
+    @property
+    def shapes_cost(self):
+        """Whether each new shape of a batch costs a compilation, so that they should be few."""
+        return bool(keras.backend.backend() == "jax" or self.jit_compile)
+
     # === What a task may do its own way ===
 
     def encode_texts(self, x):
@@ -45,7 +50,7 @@ class TextModel(FilledBatchModel):
         return form(
             self.preprocessor,
             examples,
-            compiled=bool(keras.backend.backend() == "jax" or self.jit_compile),
+            compiled=self.shapes_cost,
             segments=self.config.num_segments > 1,
             **details,
         )
@@ -283,7 +288,8 @@ class TextModel(FilledBatchModel):
 
     def _outputs_of(self, examples, batch_size=None):
         """The model's outputs for each row of examples that are encoded already."""
-        batches = Batches(examples, batch_size or DEFAULT_BATCH_SIZE, "sorted")
+        size = batch_size or DEFAULT_BATCH_SIZE
+        batches = Batches(examples, size, "sorted", fill=self.shapes_cost)
         outputs = [None] * len(examples)
         for i, (inputs,) in enumerate(batches):
             self._fill_in(outputs, inputs, batches.rows(i))

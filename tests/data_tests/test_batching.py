@@ -54,6 +54,24 @@ def test_the_last_batch_is_filled_up_with_rows_that_weigh_nothing(made):
     assert x["padding_mask"].any(axis=1).tolist() == [True, True, False]
 
 
+@pytest.mark.parametrize(
+    ("count", "fill", "rows"),
+    [
+        (1, True, [1]),
+        (5, True, [8]),
+        (9, True, [16]),
+        (17, True, [16, 16]),
+        (5, False, [5]),
+        (17, False, [16, 1]),
+    ],
+)
+def test_how_many_rows_a_batch_has(count, fill, rows):
+    batches = Batches(Labelled(examples([3] * count), np.ones(count)), 16, "given", fill=fill)
+    found = [(len(x["token_ids"]), len(y), int(w.sum())) for x, y, w in batches]
+    assert [size for size, _, _ in found] == rows == [labels for _, labels, _ in found]
+    assert sum(real for _, _, real in found) == count
+
+
 def test_each_example_is_given_once():
     for order in ("shuffled", "sorted", "given"):
         batches = Batches(Labelled(examples(range(1, 12)), np.arange(11)), 4, order)
