@@ -83,20 +83,40 @@ def test_a_bundled_preset_needs_no_network(name, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "token"), [("他毕业于北京大[MASK]。", "学"), ("他畢業於北京大[MASK]。", "學")]
+    ("name", "text", "token"),
+    [
+        ("bert_tiny_en_wiki", "She was born in [MASK] York City.", "new"),
+        ("bert_tiny_en_wiki", "The film was directed [MASK] John Smith.", "by"),
+        # It reads simplified and traditional alike.
+        ("bert_tiny_zh_wiki", "他毕业于北京大[MASK]。", "学"),
+        ("bert_tiny_zh_wiki", "他畢業於北京大[MASK]。", "學"),
+    ],
 )
-def test_the_chinese_preset_reads_both_scripts(text, token):
-    found = kbz.MaskedLM.from_preset("bert_tiny_zh_wiki").fill_mask(text, top_k=1)
-    assert found[0]["token"] == token
+def test_a_bundled_preset_fills_masks(name, text, token):
+    assert kbz.MaskedLM.from_preset(name).fill_mask(text, top_k=1)[0]["token"] == token
 
 
-def test_the_chinese_preset_knows_what_follows():
-    judge = kbz.NextSentencePredictor.from_preset("bert_tiny_zh_wiki")
-    first = "这座火车站位于城市的东部，每天有三十班列车停靠。"
-    follows = judge.follows(
-        [first] * 2, ["车站有两个站台，由铁路公司管理。", "这种植物的花为白色，果实可以食用。"]
-    )
-    assert follows[0]["score"] > follows[1]["score"]
+@pytest.mark.parametrize(
+    ("name", "first", "second", "another"),
+    [
+        (
+            "bert_tiny_en_wiki",
+            "The railway station lies in the east of the town and is served by thirty trains.",
+            "The station has two platforms, and is run by the railway company.",
+            "The flowers of this plant are white, and its fruit can be eaten.",
+        ),
+        (
+            "bert_tiny_zh_wiki",
+            "这座火车站位于城市的东部，每天有三十班列车停靠。",
+            "车站有两个站台，由铁路公司管理。",
+            "这种植物的花为白色，果实可以食用。",
+        ),
+    ],
+)
+def test_a_bundled_preset_knows_what_follows(name, first, second, another):
+    judge = kbz.NextSentencePredictor.from_preset(name)
+    follows, does_not = judge.follows([first, first], [second, another])
+    assert follows["score"] > 0.5 > does_not["score"]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -134,10 +154,11 @@ def test_keras_hubs_names_mean_the_same_here():
 
 
 @pytest.mark.parametrize(
-    ("words", "lowercase"), [("uncased", True), ("_zh", True), ("minilm", True), ("", False)]
+    ("words", "lowercase"),
+    [("uncased", True), ("_zh", True), ("_wiki", True), ("minilm", True), ("", False)],
 )
 def test_cased_and_uncased(words, lowercase):
-    others = ("uncased", "_zh", "minilm")
+    others = ("uncased", "_zh", "_wiki", "minilm")
     for name in NAMES:
         if words in name if words else not any(other in name for other in others):
             assert kbz.preset_info(name)["tokenizer"] == {"lowercase": lowercase}, name

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 import keras
+import numpy as np
 
 import keras_bert_zoo as kbz
 from keras_bert_zoo.data.formats.lines import read_lines
@@ -56,17 +57,20 @@ class Phase:
         max_length: int. Longest row in tokens.
         batch_size: int.
         epochs: int. Of so many steps as the command line says.
+        known_positions: int or None. The positions that are learned by then, whose vectors the
+            later ones start from: too few steps are left to learn them from nothing.
     """
 
     max_length: int
     batch_size: int
     epochs: int
+    known_positions: int | None = None
 
 
 # 4,096 places for tokens a step in each, nine tenths of which hold one. A small model finds out
 # from short rows how words depend on their neighbours; on rows of 128 alone it guesses by topic for
 # thousands of steps. The last phase teaches the positions beyond 128.
-PHASES = (Phase(32, 128, 10), Phase(128, 32, 22), Phase(512, 8, 2))
+PHASES = (Phase(32, 128, 10), Phase(128, 32, 22), Phase(512, 8, 2, known_positions=128))
 HELD_OUT_STEPS = 16
 
 
@@ -166,6 +170,8 @@ def new_model(tokenizer, size, dtype):
 def train(pretrainer, phase, steps, folder, seed):
     """One phase. Returns what was logged, a dict an epoch."""
     length, size = phase.max_length, phase.batch_size
+    if phase.known_positions is not None:
+        repeat_positions(pretrainer.backbone, phase.known_positions)
     rows = read_pretraining_data(folder / f"train_{length}", size, steps, seed=seed)
     held_out = read_pretraining_data(
         folder / f"held_out_{length}", 2 * size, HELD_OUT_STEPS, shuffle=False
@@ -181,6 +187,16 @@ def train(pretrainer, phase, steps, folder, seed):
         {"max_length": length, **{name: values[i] for name, values in found.history.items()}}
         for i in range(len(found.epoch))
     ]
+
+
+def repeat_positions(backbone, known):
+    """Gives later positions the vectors of the first `known` ones, over and over.
+
+    Source: Beltagy et al. 2020 (Longformer), §5.
+    """
+    table = backbone.embeddings.position_embedding.embeddings  # (positions, E)
+    positions = np.arange(table.shape[0]) % known
+    table.assign(keras.ops.convert_to_numpy(table)[positions])
 
 
 def parse(arguments=None):
