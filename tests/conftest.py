@@ -1,8 +1,15 @@
 """Shared fixtures: a tiny backbone and its tokenizer, and a seed for each test."""
 
+import hypothesis
 import keras
 import pytest
 import support
+
+# How fast the machine is decides no test.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 if keras.backend.backend() == "torch":
     import torch

@@ -25,7 +25,7 @@ def contexts(texts=CONTEXTS, max_length=14, stride=3):
     return context_windows(tokenizer, ["was it good"] * len(texts), texts, max_length, stride)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(count=st.integers(1, 80), room=st.integers(1, 20), stride=st.integers(0, 25))
 def test_windows_cover_every_token(count, room, stride):
     windows = token_windows(count, room, stride)
@@ -37,7 +37,7 @@ def test_windows_cover_every_token(count, room, stride):
         assert last - first == room
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     words=st.lists(st.sampled_from(["film", "warmest", "tea", "."]), min_size=1, max_size=40),
     stride=st.integers(0, 5),
@@ -54,7 +54,7 @@ def test_rows_show_their_window(words, stride):
         assert found.windows[row].first <= token < found.windows[row].last
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     count=st.integers(1, 30),
     stride=st.integers(0, 4),

@@ -14,7 +14,7 @@ from keras_bert_zoo.data.masking import UNITS, Masker
 SPECIAL = [support.TOKENS.index(t) for t in ("[CLS]", "[SEP]", "[PAD]", "[MASK]")]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     ids=st.lists(st.integers(5, len(support.TOKENS) - 1), max_size=60),
     rate=st.floats(0.05, 0.9),
@@ -38,7 +38,7 @@ def test_what_is_hidden(ids, rate, unit, most, cut, seed):
         assert len(positions) == min(len(ids), masker.most(len(row)))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     words=st.lists(st.sampled_from(["warmest", "warmerer", "tea"]), min_size=1, max_size=20),
     unit=st.sampled_from(["word", "ngram", "span"]),

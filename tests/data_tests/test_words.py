@@ -18,7 +18,7 @@ from keras_bert_zoo.data.words import (
 LENGTHS = st.lists(st.integers(1, 5), max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(lengths=LENGTHS, room=st.integers(5, 12), stride=st.integers(0, 14))
 def test_windows_cover_every_word_and_fit(lengths, room, stride):
     windows = word_windows(lengths, room, stride)
@@ -38,7 +38,7 @@ def test_neighbours_share_as_much_as_they_may():
     assert word_windows([], room=4, stride=2) == [(0, 0)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(counts=st.lists(st.integers(0, 25), min_size=1, max_size=4), stride=st.integers(0, 6))
 def test_each_word_has_its_place_with_most_context(counts, stride):
     tokenizer = support.tiny_tokenizer()

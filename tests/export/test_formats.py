@@ -202,7 +202,6 @@ class TestTextFiles:
     @settings(
         derandomize=True,
         max_examples=60,
-        deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
     @given(first=TEXTS, second=st.none() | TEXTS)

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from keras_bert_zoo.export.graph_rows import head, padded_rows, truncated_lengths
 
-PROPERTIES = settings(derandomize=True, max_examples=60, deadline=None)
+PROPERTIES = settings(derandomize=True, max_examples=60)
 LENGTHS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=6)
 SPECIAL = {"cls": 1, "sep": 2, "pad": 0}
 

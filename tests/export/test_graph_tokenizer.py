@@ -20,7 +20,6 @@ from keras_bert_zoo.export.graph_tokenizer import GraphTokenizer
 PROPERTIES = settings(
     derandomize=True,
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras_bert_zoo.export import graph_windows
 from keras_bert_zoo.export.graph_tokenizer import Pieces
 
-PROPERTIES = settings(derandomize=True, max_examples=80, deadline=None)
+PROPERTIES = settings(derandomize=True, max_examples=80)
 
 
 def homes_of(windows, count):

@@ -14,7 +14,7 @@ from keras_bert_zoo.tokenizers.packing import (
 )
 
 CLS, SEP, PAD = 1, 2, 0
-PROPERTIES = settings(derandomize=True, max_examples=200, deadline=None)
+PROPERTIES = settings(derandomize=True, max_examples=200)
 LENGTHS = st.integers(0, 40)
 IDS = st.lists(st.integers(10, 99), max_size=30)
 

@@ -54,7 +54,6 @@ def our_rows(ours, texts, max_length, truncation):
 PROPERTIES = settings(
     derandomize=True,
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -47,7 +47,7 @@ def test_the_order_of_texts_does_not_matter():
     assert tokens(TEXTS, 50) == tokens(TEXTS[::-1], 50)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     texts=st.lists(st.text(alphabet="abcdé 中国人。!", max_size=30), min_size=1, max_size=8),
     size=st.integers(8, 60),

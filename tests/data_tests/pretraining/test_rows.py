@@ -36,7 +36,7 @@ def segments(row):
 LENGTHS = st.lists(st.lists(st.integers(1, 30), min_size=1, max_size=12), min_size=1, max_size=6)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     lengths=LENGTHS,
     longest=st.integers(5, 40),
@@ -67,7 +67,7 @@ def test_rows_of_any_documents(lengths, longest, seed, pairs):
             assert not same or len(documents) == 2  # ten draws may all hit the document itself
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(lengths=LENGTHS, longest=st.integers(5, 40))
 def test_single_segments_lose_nothing(lengths, longest):
     documents = documents_of(lengths)

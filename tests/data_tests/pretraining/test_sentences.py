@@ -34,7 +34,7 @@ def test_a_text_falls_into_its_sentences(sentences):
     assert split_sentences(text) == sentences
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="aB .!?。！？”\"')）\n1é中", max_size=60))
 def test_nothing_but_space_is_lost(text):
     sentences = split_sentences(text)
@@ -48,7 +48,7 @@ SLOW = re.compile(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text(alphabet="aB .!?。！？”\"'()）\n1é中", max_size=40))
 def test_marks_are_read_once_and_mean_the_same(text):
     assume(not re.search(r"[。！？][”’」』）》]*[\"')\]]", text))

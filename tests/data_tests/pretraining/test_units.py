@@ -37,7 +37,7 @@ def spans_by_alternation(phrases, text):
     return [match.span() for match in re.finditer(pattern, text)]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     phrases=st.sets(st.text("ab1 é中国.", min_size=1, max_size=4), min_size=1, max_size=12),
     text=st.text("ab1 é中国.", max_size=40),
@@ -70,7 +70,7 @@ def test_jieba_cuts_chinese_into_words():
     assert all(before[1] == after[0] for before, after in itertools.pairwise(spans))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_tokens_of_one_unit_are_joined(data):
     """Against the definition, with tokens and units cut at random places of a text."""
