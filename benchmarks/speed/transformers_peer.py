@@ -1,0 +1,143 @@
+"""The jobs with transformers on PyTorch, as its documentation has them; see `ours`."""
+
+import tempfile
+
+import sizes
+import torch
+import transformers
+
+transformers.logging.set_verbosity_error()
+
+NAMES = {
+    "token_ids": "input_ids",
+    "segment_ids": "token_type_ids",
+    "padding_mask": "attention_mask",
+}
+
+
+def _config(size):
+    fields = sizes.SIZES[size]
+    return transformers.BertConfig(
+        vocab_size=sizes.VOCABULARY,
+        num_hidden_layers=fields["num_layers"],
+        num_attention_heads=fields["num_heads"],
+        hidden_size=fields["hidden_dim"],
+        intermediate_size=fields["intermediate_dim"],
+        attn_implementation="sdpa",
+    )
+
+
+def _inputs(batches=1):
+    """Batches of input dicts."""
+    arrays = sizes.dense_inputs(batches)
+    tensors = {NAMES[name]: torch.from_numpy(arrays[name]).long() for name in NAMES}
+    return [
+        {name: tensor[start : start + sizes.ROWS] for name, tensor in tensors.items()}
+        for start in range(0, batches * sizes.ROWS, sizes.ROWS)
+    ]
+
+
+def inference(size, data):
+    model, (x,) = transformers.BertModel(_config(size)).eval(), _inputs()
+
+    def run():
+        with torch.inference_mode():
+            for _ in range(sizes.BATCHES[size]):
+                model(**x)
+        return sizes.BATCHES[size] * sizes.ROWS
+
+    return run
+
+
+def training(size, data):
+    batches = _inputs(sizes.BATCHES[size])
+    for batch in batches:
+        batch["labels"] = torch.from_numpy(sizes.two_classes(sizes.ROWS))
+    return _trained(transformers.BertForSequenceClassification(_config(size)), batches)
+
+
+def pretraining(size, data):
+    batches = _inputs(sizes.BATCHES[size])
+    positions = torch.from_numpy(sizes.hidden_positions(len(batches) * sizes.ROWS)).long()
+    for batch, where in zip(batches, positions.split(sizes.ROWS), strict=True):
+        ids = batch["input_ids"]
+        labels = torch.full_like(ids, -100)
+        batch["labels"] = labels.scatter(1, where, ids.gather(1, where))
+        batch["next_sentence_label"] = torch.from_numpy(sizes.two_classes(sizes.ROWS))
+    return _trained(transformers.BertForPreTraining(_config(size)), batches)
+
+
+def _trained(model, batches):
+    """A round that steps once on each batch."""
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=0.01)
+    schedule = transformers.get_linear_schedule_with_warmup(optimizer, 100, 100000)
+
+    def run():
+        for batch in batches:
+            model(**batch).loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+        return len(batches) * sizes.ROWS
+
+    return run
+
+
+def predict(name, data):
+    texts = sizes.texts_of(data, name)
+    folder = sizes.minilm_folder()
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, model_max_length=512)
+    classify = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer)
+
+    def run():
+        classify(texts, batch_size=sizes.BATCH_SIZE, truncation=True)
+        return len(texts)
+
+    return run
+
+
+def fine_tuning(name, data):
+    texts, y = sizes.sentences(data, "train", sizes.TRAINED_TEXTS)
+    folder = sizes.minilm_folder()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
+    settings = transformers.TrainingArguments(
+        output_dir=tempfile.mkdtemp(),
+        per_device_train_batch_size=sizes.BATCH_SIZE,
+        num_train_epochs=1,
+        learning_rate=1e-5,
+        use_cpu=True,
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+
+    def run():
+        rows = tokenizer(texts, truncation=True, max_length=128)
+        rows = [
+            {"label": y[i], **{name: values[i] for name, values in rows.items()}}
+            for i in range(len(texts))
+        ]
+        collator = transformers.DataCollatorWithPadding(tokenizer)
+        transformers.Trainer(model, settings, data_collator=collator, train_dataset=rows).train()
+        return len(texts)
+
+    return run
+
+
+def loading(size, data):
+    folder = tempfile.mkdtemp()
+    transformers.BertModel(_config(size)).save_pretrained(folder)
+    x = {name: tensor[:1] for name, tensor in _inputs()[0].items()}
+
+    def run():
+        model = transformers.BertModel.from_pretrained(folder)
+        with torch.inference_mode():
+            model(**x)
+        return 1
+
+    return run
