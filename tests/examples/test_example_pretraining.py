@@ -7,6 +7,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import support
 from example_support import DATA, EXAMPLES
 
 import keras_bert_zoo as kbz
@@ -67,6 +68,19 @@ def test_pretraining_from_nothing(language, texts, tmp_path, monkeypatch):
     draw = importlib.import_module("draw")
     for path in draw.main(draw.parse([str(run)])):
         assert path.stat().st_size > 5000
+
+
+def test_later_positions_begin_as_copies(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES / "pretrain")
+    pretrain = importlib.import_module("pretrain")
+    assert [phase.known_positions for phase in pretrain.PHASES] == [None, None, 128]
+    backbone = support.tiny_backbone(max_sequence_length=11)
+    table = backbone.embeddings.position_embedding.embeddings
+    before = keras.ops.convert_to_numpy(table).copy()
+    pretrain.repeat_positions(backbone, 4)
+    after = keras.ops.convert_to_numpy(table)
+    for position in range(11):
+        np.testing.assert_array_equal(after[position], before[position % 4])
 
 
 def test_counting_gives_chances(monkeypatch):
