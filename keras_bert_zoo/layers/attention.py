@@ -1,11 +1,13 @@
 """Multi-head self-attention with one fused query-key-value projection."""
 
+import functools
 import math
 
 import keras
 from keras import ops
 
 from keras_bert_zoo.layers.activations import initializer
+from keras_bert_zoo.layers.dense import Dense
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -13,8 +15,9 @@ class SelfAttention(keras.layers.Layer):
     """Scaled dot-product self-attention and its output projection.
 
     Query, key and value come from one dense layer whose kernel `(D, 3 D)` holds the three side by
-    side. `keras.ops.dot_product_attention` does the rest, except while attention dropout is
-    drawn, which that operation cannot do, and in float16 on JAX's CPU.
+    side. A fused operation does the rest: PyTorch's own kernel, elsewhere
+    `keras.ops.dot_product_attention`. While attention dropout is drawn, that is PyTorch's on GPUs
+    alone, as no other draws it; and there is none in float16 on JAX's CPU.
 
     Args:
         num_heads: int. Attention heads, H; must divide the input's width D.
@@ -51,13 +54,13 @@ class SelfAttention(keras.layers.Layer):
                 f"hidden_dim must divide by num_heads; got {hidden_dim} and {self.num_heads}."
             )
         self.head_dim = hidden_dim // self.num_heads
-        self.qkv = keras.layers.Dense(
+        self.qkv = Dense(
             3 * hidden_dim,
             kernel_initializer=initializer(self.initializer_range),
             dtype=self.dtype_policy,
             name="qkv",
         )
-        self.output_dense = keras.layers.Dense(
+        self.output_dense = Dense(
             hidden_dim,
             kernel_initializer=initializer(self.initializer_range),
             dtype=self.dtype_policy,
@@ -69,15 +72,16 @@ class SelfAttention(keras.layers.Layer):
 
     def call(self, hidden_states, attention_mask=None, training=None):
         query, key, value = self._project(hidden_states)  # (B, L, H, K) each
-        draws = training and self.dropout > 0
-        if draws or not _fused_attention_runs(self.compute_dtype):
+        dropout = self.dropout if training else 0.0
+        attend = _fused_attention(query, dropout)
+        if attend is None:
             probabilities = self._probabilities(query, key, attention_mask)  # (B, H, L, L)
-            probabilities = self.probability_dropout(probabilities, training=draws)
+            probabilities = self.probability_dropout(probabilities, training=dropout > 0)
             value = ops.transpose(value, (0, 2, 1, 3))  # (B, H, L, K)
             context = ops.matmul(probabilities, value)
             context = ops.transpose(context, (0, 2, 1, 3))  # (B, L, H, K)
         else:
-            context = ops.dot_product_attention(query, key, value, mask=attention_mask)
+            context = attend(query, key, value, mask=attention_mask)
         context = ops.reshape(context, ops.shape(hidden_states))  # (B, L, D)
         return self.output_dense(context)
 
@@ -182,8 +186,23 @@ class AttentionMap(keras.layers.Layer):
         return cls(layer, **config)
 
 
-def _fused_attention_runs(dtype):
-    """Whether `ops.dot_product_attention` can be compiled for a dtype on this backend."""
+def _fused_attention(query, dropout):
+    """The backend's attention in one operation, a function of query, key, value and `mask`.
+
+    None where no such operation draws the dropout, or can be compiled.
+    """
+    backend = keras.backend.backend()
+    if backend == "torch":
+        from keras_bert_zoo.layers import torch_kernels
+
+        if not dropout or torch_kernels.draws_dropout(query):
+            return functools.partial(torch_kernels.attention, dropout=dropout)
+        return None
     # XLA's CPU compiler has no float16 product that sums in float32, which JAX asks for.
-    without = keras.backend.backend() == "jax" and dtype == "float16"
-    return not (without and keras.distribution.list_devices()[0].startswith("cpu"))
+    if backend == "jax" and ops.dtype(query) == "float16" and _is_cpu():
+        return None
+    return None if dropout else ops.dot_product_attention
+
+
+def _is_cpu():
+    return keras.distribution.list_devices()[0].startswith("cpu")

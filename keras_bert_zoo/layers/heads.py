@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from keras_bert_zoo.layers.activations import activation_function, initializer
+from keras_bert_zoo.layers.dense import Dense, affine
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -70,7 +71,7 @@ class MaskedLMHead(keras.layers.Layer):
         if not self.embeddings.built:
             self.embeddings.build((None, None))
         embedding_dim = self.token_embedding.output_dim
-        self.dense = keras.layers.Dense(
+        self.dense = Dense(
             embedding_dim,
             kernel_initializer=initializer(self.initializer_range),
             dtype=self.dtype_policy,
@@ -97,8 +98,8 @@ class MaskedLMHead(keras.layers.Layer):
         if getattr(self.token_embedding, "quantization_mode", None) is not None:
             scale = ops.cast(self.token_embedding.embeddings_scale, self.compute_dtype)
             table = table / ops.reshape(scale, (-1, 1))
-        logits = ops.matmul(transformed, ops.transpose(table))  # (B, P, V)
-        return logits + ops.cast(self.bias, logits.dtype)
+        bias = ops.cast(self.bias, self.compute_dtype)
+        return affine(transformed, ops.transpose(table), bias)  # (B, P, V)
 
     def compute_output_shape(self, sequence_output_shape, mask_positions_shape=None):
         batch, length, _ = sequence_output_shape
@@ -143,7 +144,7 @@ class NextSentenceHead(keras.layers.Layer):
         self.initializer_range = initializer_range
 
     def build(self, pooled_shape):
-        self.dense = keras.layers.Dense(
+        self.dense = Dense(
             2,
             kernel_initializer=initializer(self.initializer_range),
             dtype=self.dtype_policy,

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_bert_zoo.layers.activations import initializer
+from keras_bert_zoo.layers.dense import Dense
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -28,7 +29,7 @@ class Pooler(keras.layers.Layer):
         self.initializer_range = initializer_range
 
     def build(self, sequence_shape):
-        self.dense = keras.layers.Dense(
+        self.dense = Dense(
             sequence_shape[-1],
             activation="tanh",
             kernel_initializer=initializer(self.initializer_range),

@@ -2,6 +2,7 @@
 
 import re
 
+import keras
 from keras import ops
 
 # Neither LayerNorms nor biases are decayed (Google's `AdamWeightDecayOptimizer`).
@@ -40,6 +41,14 @@ class Sparing:
 
     def apply(self, grads, trainable_variables=None):
         super().apply([_dense(gradient) for gradient in grads], trainable_variables)
+
+    def _clip_gradients(self, grads):
+        others = self.clipnorm or self.clipvalue or not self.global_clipnorm
+        if keras.backend.backend() != "torch" or others:
+            return super()._clip_gradients(grads)
+        from keras_bert_zoo.training import torch_clipping
+
+        return torch_clipping.clip_by_global_norm(grads, self.global_clipnorm)
 
     def _apply_weight_decay(self, variables):
         """Does nothing: `update_step` decays, since it knows each weight's own rate."""

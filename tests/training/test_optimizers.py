@@ -112,6 +112,22 @@ def test_layer_decay_scales_weight_decay_too():
         )
 
 
+@pytest.mark.parametrize("size", [0.01, 1.0, float("inf")])
+def test_clipping_is_that_of_keras(size):
+    random = np.random.default_rng(0)
+    arrays = [size * random.normal(size=shape).astype("float32") for shape in [(3, 4), (5,)]]
+    made = [
+        optimizer(0.1, global_clipnorm=1.0)._clip_gradients(
+            [ops.convert_to_tensor(array.copy()) for array in arrays] + [None]
+        )
+        for optimizer in (kbz.AdamW, keras.optimizers.AdamW)
+    ]
+    assert made[0].pop() is made[1].pop() is None
+    for ours, theirs in zip(*made, strict=True):
+        found, wanted = ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs)
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+
+
 def test_clipping_shrinks_the_moments():
     """A control for the clipped case above, where Adam's first step hides the gradient's size."""
 

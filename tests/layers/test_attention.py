@@ -1,0 +1,44 @@
+"""The fused attention is the written-out one, with masks and without."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_bert_zoo import layers
+
+STATES = np.random.default_rng(0).normal(size=(3, 6, 8)).astype("float32")
+LENGTHS = np.array([6, 2, 0])
+PADDING = np.arange(6) < LENGTHS[:, None]  # (3, 6); the last row has no real token
+BLOCKS = PADDING[:, None] & PADDING[:, :, None] & (np.arange(6)[:, None] // 2 == np.arange(6) // 2)
+
+
+@pytest.mark.parametrize("mask", [None, np.ones((3, 6)), PADDING, BLOCKS])
+def test_equals_the_probabilities_times_the_values(mask):
+    layer = layers.SelfAttention(2, initializer_range=0.5)
+    mask = None if mask is None else layers.AttentionMask()(ops.convert_to_tensor(mask))
+    found = ops.convert_to_numpy(layer(STATES, attention_mask=mask))
+    probabilities = ops.convert_to_numpy(layer.probabilities(STATES, mask))
+    kernel, bias = (ops.convert_to_numpy(weight) for weight in layer.qkv.weights)
+    value = (STATES @ kernel + bias)[..., 16:].reshape(3, 6, 2, 4)
+    context = np.einsum("bhqk,bkhd->bqhd", probabilities, value).reshape(3, 6, 8)
+    kernel, bias = (ops.convert_to_numpy(weight) for weight in layer.output_dense.weights)
+    wanted = context @ kernel + bias
+    assert np.isfinite(found).all()
+    looking = np.ones((3, 6), bool) if mask is None else ops.convert_to_numpy(mask).any((1, 3))
+    looking = np.broadcast_to(looking, (3, 6))
+    np.testing.assert_allclose(found[looking], wanted[looking], atol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's kernel alone draws it")
+def test_dropout_within_the_kernel():
+    from keras_bert_zoo.layers import torch_kernels
+
+    query, key, value = (ops.convert_to_tensor(STATES.reshape(3, 6, 2, 4)) for _ in range(3))
+    mask = layers.AttentionMask()(ops.convert_to_tensor(PADDING))
+    sure = torch_kernels.attention(query, key, value, mask)
+    draws = [torch_kernels.attention(query, key, value, mask, dropout=0.4) for _ in range(3000)]
+    mean, spread = sum(draws) / len(draws), ops.convert_to_numpy(ops.std(ops.stack(draws), axis=0))
+    error = np.abs(ops.convert_to_numpy(mean - sure))[:2]
+    assert (error < 5 * spread[:2] / np.sqrt(len(draws)) + 1e-6).all()
+    assert spread[0].min() > 0.05
