@@ -214,11 +214,11 @@ def rate_of(done, cell):
     return chosen_rate(done, decided_at, MODES[mode][1])
 
 
-def cells(names, sources):
+def cells(names, sources, shares):
     """Every `(source, set, share, mode)`, with a source's last name."""
     for name in names:
         source = sources[JOBS[name].language].rstrip("/").rpartition("/")[2]
-        for share in SHARES:
+        for share in shares:
             for mode in MODES:
                 yield source, name, share, mode
 
@@ -237,7 +237,8 @@ def main(arguments):
     sources = {"english": arguments.english, "chinese": arguments.chinese}
     done = read_results(arguments.results)
     read_once = functools.cache(lambda name: read(JOBS[name], arguments.data))
-    cells_of_starts = itertools.product(cells(arguments.only or JOBS, sources), STARTS)
+    wanted = cells(arguments.only or JOBS, sources, arguments.shares)
+    cells_of_starts = itertools.product(wanted, STARTS)
     for (label, name, share, mode), start in cells_of_starts:
         job = JOBS[name]
         cell = (label, name, share, mode, start)
@@ -261,6 +262,14 @@ def parse():
     parser.add_argument("--english", default="bert_tiny_en_wiki", help="a preset or a folder")
     parser.add_argument("--chinese", default="bert_tiny_zh_wiki", help="a preset or a folder")
     parser.add_argument("--only", nargs="+", choices=JOBS, help="some of the sets")
+    parser.add_argument(
+        "--shares",
+        nargs="+",
+        type=float,
+        choices=SHARES,
+        default=list(SHARES),
+        help="some of the shares; 1 takes the rates that 0.1 chose",
+    )
     parser.add_argument("--seeds", type=int, help="for every share; by default 5, and 3 at 100 %%")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="print the results so far")
@@ -271,6 +280,10 @@ if __name__ == "__main__":
     given = parse()
     if given.table:
         chosen = {"english": given.english, "chinese": given.chinese}
-        print_table(read_results(given.results), list(cells(given.only or JOBS, chosen)), rate_of)
+        print_table(
+            read_results(given.results),
+            list(cells(given.only or JOBS, chosen, given.shares)),
+            rate_of,
+        )
     else:
         main(given)

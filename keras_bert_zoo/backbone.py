@@ -8,10 +8,13 @@ from keras_bert_zoo.checkpoints.config_keys import write_config
 from keras_bert_zoo.checkpoints.transfer import dump
 from keras_bert_zoo.config import EncoderConfig
 from keras_bert_zoo.encoder_inputs import EncoderModel, encoder_inputs
+from keras_bert_zoo.extended_backbone import ExtendedBackbone
 from keras_bert_zoo.families import FAMILIES
-from keras_bert_zoo.layers import AttentionMap, AttentionMask, EncoderBlock, Pooler
+from keras_bert_zoo.layers import AttentionMask, EncoderBlock, Pooler
 from keras_bert_zoo.layers.activations import initializer
+from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
+from keras_bert_zoo.packed_encoder import encode_packed
 
 
 class Backbone(EncoderModel):
@@ -23,6 +26,9 @@ class Backbone(EncoderModel):
         name: str or None.
         trainable: bool.
         frozen_layers: iterable of str. Names of layers that are not trained.
+        remat: bool. Whether training keeps each block's input alone and computes the rest again
+            for the gradients: less memory, more time. `backbone.remat = True` does it later too,
+            for a model that is not in training yet.
         **fields: the fields of `EncoderConfig`.
 
     Call arguments:
@@ -30,6 +36,8 @@ class Backbone(EncoderModel):
             token_ids: int, `(B, L)`. Ids in `[0, vocabulary_size)`.
             segment_ids: int, `(B, L)`, optional. Defaults to segment 0.
             padding_mask: int or bool, `(B, L)`, optional. 1 at real tokens; defaults to all real.
+            packed_rows, packed_places: int, optional. For examples that share rows while they are
+                encoded; see `packed_encoder`.
 
     Returns:
         dict of `sequence_output`, float, `(B, L, D)`, and, with a pooler, `pooled_output`, float,
@@ -43,7 +51,16 @@ class Backbone(EncoderModel):
 
     family = None
 
-    def __init__(self, *, dtype=None, name=None, trainable=True, frozen_layers=(), **fields):
+    def __init__(
+        self,
+        *,
+        dtype=None,
+        name=None,
+        trainable=True,
+        frozen_layers=(),
+        remat=False,
+        **fields,
+    ):
         if self.family is None:
             raise TypeError("Backbone is abstract; use BertBackbone or Backbone.from_preset.")
         config = EncoderConfig.from_dict(fields)
@@ -81,18 +98,20 @@ class Backbone(EncoderModel):
         inputs = encoder_inputs()
         attention_mask = AttentionMask(name="attention_mask")(inputs["padding_mask"])
         hidden = embeddings(inputs["token_ids"], inputs["segment_ids"])  # (B, L, E)
+        projection = None
         if config.embedding_dim != config.hidden_dim:
-            hidden = keras.layers.Dense(
+            projection = Dense(
                 config.hidden_dim,
                 kernel_initializer=initializer(config.initializer_range),
                 dtype=dtype,
                 name="embedding_projection",
-            )(hidden)  # (B, L, D)
+            )
+            hidden = projection(hidden)  # (B, L, D)
         hidden_states = [hidden]
         for i in range(config.num_layers):
             hidden = blocks[i % len(blocks)](hidden, attention_mask=attention_mask)
             hidden_states.append(hidden)
-        outputs = {"sequence_output": hidden}
+        outputs, pooler = {"sequence_output": hidden}, None
         if config.pooler:
             pooler = Pooler(config.initializer_range, dtype=dtype, name="pooler")
             outputs["pooled_output"] = pooler(hidden)
@@ -102,9 +121,12 @@ class Backbone(EncoderModel):
         )
         self.dtype_policy = dtype
         self.embeddings = embeddings
+        self.embedding_projection = projection
         self.blocks = blocks
+        self.pooler = pooler
         self._attention_mask = attention_mask
         self._hidden_states = hidden_states
+        self.remat = remat
         self.transfer_report = None
         # Keras's own setting does not reach the layers on every backend.
         for layer in self.layers:
@@ -119,11 +141,29 @@ class Backbone(EncoderModel):
             "name": self.name,
             "trainable": self.trainable,
             "frozen_layers": [layer.name for layer in self.layers if not layer.trainable],
+            "remat": self.remat,
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         return cls(**config)
+
+    # === Call ===
+
+    def call_packed(self, inputs, training=None):
+        return encode_packed(self, inputs, training)
+
+    # === Training ===
+
+    @property
+    def remat(self):
+        """Whether training computes what lies within a block twice rather than keep it."""
+        return all(block.remat for block in self.blocks)
+
+    @remat.setter
+    def remat(self, remat):
+        for block in self.blocks:
+            block.remat = remat
 
     # === More outputs ===
 
@@ -240,47 +280,6 @@ class Backbone(EncoderModel):
         tensors = dump(self.weights, dialect, groups, self.config.num_heads)
         class_name = f"{self.family.class_prefix}Backbone"
         return keras_hub.build_backbone(class_name, config, tensors, self.dtype_policy)
-
-
-@keras.saving.register_keras_serializable(package="keras_bert_zoo")
-class ExtendedBackbone(EncoderModel):
-    """What `Backbone.with_outputs` gives; its weights are the backbone's own.
-
-    Args:
-        backbone: Backbone.
-        hidden_states, attentions: bool. As for `with_outputs`.
-        name: str or None.
-    """
-
-    def __init__(self, backbone, hidden_states=False, attentions=False, name=None):
-        states = backbone._hidden_states
-        outputs = dict(backbone.output)
-        if hidden_states:
-            outputs["hidden_states"] = list(states)
-        if attentions:
-            blocks = backbone.blocks
-            outputs["attentions"] = [
-                AttentionMap(blocks[i % len(blocks)], name=f"attention_{i}")(
-                    hidden, backbone._attention_mask
-                )
-                for i, hidden in enumerate(states[:-1])
-            ]
-        super().__init__(inputs=backbone.input, outputs=outputs, config=backbone.config, name=name)
-        # The configuration alone: the backbone itself would be tracked as one more layer.
-        self._parts = {
-            "backbone": keras.saving.serialize_keras_object(backbone),
-            "hidden_states": hidden_states,
-            "attentions": attentions,
-        }
-
-    def get_config(self):
-        return {**self._parts, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        backbone = keras.saving.deserialize_keras_object(config.pop("backbone"), custom_objects)
-        return cls(backbone, **config)
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")

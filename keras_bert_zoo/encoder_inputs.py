@@ -13,6 +13,9 @@ def encoder_inputs():
     return {name: keras.Input((None,), dtype="int32", name=name) for name in names}
 
 
+# What tells which examples share a row; see `packed_encoder`.
+PACKING = ("packed_rows", "packed_places")
+
 # The shapes of inputs, by their number of axes.
 _AXES = {2: "(B, L)", 3: "(B, N, L)"}
 
@@ -37,15 +40,30 @@ class EncoderModel(keras.Model):
         return super().__call__(self._fill(inputs), *args, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
-        return super().call(self._fill(inputs), training=training, mask=mask)
+        inputs = self._fill(inputs)
+        if PACKING[0] in inputs:
+            return self.call_packed(inputs, training)
+        return super().call(inputs, training=training, mask=mask)
+
+    def call_packed(self, inputs, training=None):
+        """As `call`, for examples that share rows.
+
+        Raises:
+            ValueError: this model cannot.
+        """
+        raise ValueError(f"{type(self).__name__} does not pack examples.")
 
     def _fill(self, inputs):
+        packing = {}
+        if isinstance(inputs, dict) and PACKING[0] in inputs:
+            packing = {name: inputs[name] for name in PACKING}
+            inputs = {name: value for name, value in inputs.items() if name not in PACKING}
         filled = check_inputs(inputs, self.config, self.input)
         token_ids = filled["token_ids"]
         library = np if isinstance(token_ids, np.ndarray) else ops
         filled.setdefault("segment_ids", library.zeros_like(token_ids))
         filled.setdefault("padding_mask", library.ones_like(token_ids))
-        return filled
+        return {**filled, **packing}
 
 
 def check_inputs(inputs, config, wanted):

@@ -43,6 +43,23 @@ def training(size, data):
     return run
 
 
+def memory(size, data, remat=False):
+    model = kbz.TextClassifier(_backbone(size, remat=remat), labels=LABELS)
+    x = sizes.dense_inputs(rows=sizes.LONG_ROWS, length=sizes.LONG_LENGTH)
+    y = sizes.two_classes(sizes.LONG_ROWS)
+    model.compile(kbz.create_optimizer(1e-5, 1000))
+
+    def run():
+        model.fit(x, y, batch_size=sizes.LONG_ROWS, epochs=1, verbose=0)
+        return len(y)
+
+    return run
+
+
+def memory_with_remat(size, data):
+    return memory(size, data, remat=True)
+
+
 def pretraining(size, data):
     model = kbz.Pretrainer(_backbone(size))
     x = sizes.dense_inputs(sizes.BATCHES[size])

@@ -30,6 +30,11 @@ JOBS = {
     # job: (sizes or sets, sides of Keras, other sides)
     "inference": (DENSE, (OURS, HUB), {"transformers": TRANSFORMERS, "matrix products": MATMUL}),
     "training": (DENSE, (OURS, HUB), {"transformers": TRANSFORMERS, "matrix products": MATMUL}),
+    "memory": (
+        ("minilm",),
+        (OURS, f"{OURS}:memory_with_remat"),
+        {"transformers": TRANSFORMERS, "transformers, remat": f"{TRANSFORMERS}:memory_with_remat"},
+    ),
     "pretraining": (("small",), (OURS,), {"transformers": TRANSFORMERS}),
     "predict": (("sst2", "imdb"), (OURS, HUB), {"transformers": TRANSFORMERS}),
     "fine_tuning": (("sst2",), (OURS, HUB), {"transformers": TRANSFORMERS}),
@@ -43,7 +48,11 @@ JOBS = {
     ),
     "loading": (("base",), (OURS,), {"transformers": TRANSFORMERS}),
 }
-NAMES = {OURS: "keras_bert_zoo", HUB: "KerasHub"}
+NAMES = {
+    OURS: "keras_bert_zoo",
+    f"{OURS}:memory_with_remat": "keras_bert_zoo, remat",
+    HUB: "KerasHub",
+}
 
 
 class Side:

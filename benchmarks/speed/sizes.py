@@ -19,6 +19,8 @@ SIZES = {
 }
 # Dense batches: rows without padding.
 ROWS, LENGTH = 16, 128
+# The one batch whose memory is measured.
+LONG_ROWS, LONG_LENGTH = 8, 512
 # Batches of a dense round, so that it takes a second or so.
 BATCHES = {"tiny": 24, "mini": 12, "small": 6, "minilm": 4, "base": 1}
 # Hidden tokens of a row of pre-training.
@@ -36,10 +38,10 @@ def minilm_folder():
     return Path(found.origin).parent / "model"
 
 
-def dense_inputs(batches=1):
-    """Rows without padding: a dict of int32 arrays, `(batches * ROWS, LENGTH)`."""
+def dense_inputs(batches=1, rows=ROWS, length=LENGTH):
+    """Rows without padding: a dict of int32 arrays, `(batches * rows, length)`."""
     random = np.random.default_rng(0)
-    token_ids = random.integers(1000, VOCABULARY, (batches * ROWS, LENGTH)).astype("int32")
+    token_ids = random.integers(1000, VOCABULARY, (batches * rows, length)).astype("int32")
     return {
         "token_ids": token_ids,
         "segment_ids": np.zeros_like(token_ids),

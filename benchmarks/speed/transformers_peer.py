@@ -27,13 +27,13 @@ def _config(size):
     )
 
 
-def _inputs(batches=1):
+def _inputs(batches=1, rows=sizes.ROWS, length=sizes.LENGTH):
     """Batches of input dicts."""
-    arrays = sizes.dense_inputs(batches)
+    arrays = sizes.dense_inputs(batches, rows, length)
     tensors = {NAMES[name]: torch.from_numpy(arrays[name]).long() for name in NAMES}
     return [
-        {name: tensor[start : start + sizes.ROWS] for name, tensor in tensors.items()}
-        for start in range(0, batches * sizes.ROWS, sizes.ROWS)
+        {name: tensor[start : start + rows] for name, tensor in tensors.items()}
+        for start in range(0, batches * rows, rows)
     ]
 
 
@@ -54,6 +54,19 @@ def training(size, data):
     for batch in batches:
         batch["labels"] = torch.from_numpy(sizes.two_classes(sizes.ROWS))
     return _trained(transformers.BertForSequenceClassification(_config(size)), batches)
+
+
+def memory(size, data, remat=False):
+    batches = _inputs(rows=sizes.LONG_ROWS, length=sizes.LONG_LENGTH)
+    batches[0]["labels"] = torch.from_numpy(sizes.two_classes(sizes.LONG_ROWS))
+    model = transformers.BertForSequenceClassification(_config(size))
+    if remat:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    return _trained(model, batches)
+
+
+def memory_with_remat(size, data):
+    return memory(size, data, remat=True)
 
 
 def pretraining(size, data):
@@ -80,7 +93,7 @@ def _trained(model, batches):
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-        return len(batches) * sizes.ROWS
+        return sum(len(batch["labels"]) for batch in batches)
 
     return run
 

@@ -230,17 +230,20 @@ class Batches(keras.utils.PyDataset):
         seed: int or None. Of the shuffling; None draws one, which `keras.utils.set_random_seed`
             governs.
         fill: bool. False leaves the last batch smaller, where a new shape costs no compilation.
+        packing: ExamplePacking or None. Lays the examples of a batch side by side; those that are
+            shuffled are then of all lengths.
 
     Raises:
         ValueError: the batch size is no number of rows.
     """
 
-    def __init__(self, examples, batch_size, order, seed=None, fill=True):
+    def __init__(self, examples, batch_size, order, seed=None, fill=True, packing=None):
         super().__init__()
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"batch_size must be at least 1; got {batch_size!r}.")
         self.examples = examples
         self.batch_size, self.order, self.fill = int(batch_size), order, fill
+        self.packing = packing
         if seed is None:
             seed = random.randrange(2**32)
         self._random = np.random.default_rng(seed)
@@ -256,6 +259,8 @@ class Batches(keras.utils.PyDataset):
 
     def _shuffled(self, indices):
         """A random order whose batches hold like lengths and themselves come in random order."""
+        if self.packing is not None:
+            return indices
         whole = len(indices) // self.batch_size * self.batch_size
         batches = self._sorted(indices[:whole], GROUPING_WINDOW).reshape(-1, self.batch_size)
         self._random.shuffle(batches)
@@ -281,7 +286,8 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, batch):
         rows = self.rows(batch)
-        return self.examples.batch(rows, self._filled_size if self.fill else len(rows))
+        x, *labels = self.examples.batch(rows, self._filled_size if self.fill else len(rows))
+        return (x if self.packing is None else self.packing(x), *labels)
 
     @property
     def _filled_size(self):

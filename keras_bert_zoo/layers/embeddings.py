@@ -76,7 +76,7 @@ class EncoderEmbeddings(keras.layers.Layer):
             name=name,
         )
 
-    def build(self, token_ids_shape, segment_ids_shape=None):
+    def build(self, token_ids_shape, segment_ids_shape=None, position_ids_shape=None):
         self.token_embedding.build(token_ids_shape)
         self.position_embedding.build((None,))
         if self.segment_embedding is not None:
@@ -84,23 +84,26 @@ class EncoderEmbeddings(keras.layers.Layer):
         self.norm.build((*token_ids_shape, self.embedding_dim))
         self.built = True
 
-    def call(self, token_ids, segment_ids=None, training=None):
+    def call(self, token_ids, segment_ids=None, position_ids=None, training=None):
         length = token_ids.shape[1]
-        if length is not None and length > self.max_sequence_length:
+        if position_ids is None and length is not None and length > self.max_sequence_length:
             raise ValueError(
                 f"The input is {length} tokens long; max_sequence_length is "
                 f"{self.max_sequence_length}. Cut or window the input."
             )
-        positions = ops.arange(ops.shape(token_ids)[1], dtype="int32") + self.position_offset
+        if position_ids is None:
+            position_ids = ops.arange(ops.shape(token_ids)[1], dtype="int32")
         embedded = self.token_embedding(token_ids)  # (B, L, E)
-        embedded = embedded + self.position_embedding(positions)
+        embedded = embedded + self.position_embedding(position_ids + self.position_offset)
         if self.segment_embedding is not None:
             if segment_ids is None:
                 segment_ids = ops.zeros_like(token_ids)
             embedded = embedded + self.segment_embedding(segment_ids)
         return self.dropout_layer(self.norm(embedded), training=training)
 
-    def compute_output_shape(self, token_ids_shape, segment_ids_shape=None):
+    def compute_output_shape(
+        self, token_ids_shape, segment_ids_shape=None, position_ids_shape=None
+    ):
         return (*token_ids_shape, self.embedding_dim)
 
     def get_config(self):

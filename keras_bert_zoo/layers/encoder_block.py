@@ -1,9 +1,13 @@
 """One Transformer encoder block, with LayerNorm after each sublayer."""
 
+import functools
+
 import keras
 
 from keras_bert_zoo.layers.activations import activation_function, initializer
 from keras_bert_zoo.layers.attention import SelfAttention
+from keras_bert_zoo.layers.dense import Dense
+from keras_bert_zoo.layers.rematerialization import rematerialized
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -18,6 +22,8 @@ class EncoderBlock(keras.layers.Layer):
         attention_dropout: float. Dropout rate on the attention probabilities. Defaults to 0.1.
         layer_norm_epsilon: float. Defaults to 1e-12.
         initializer_range: float. Standard deviation of new weights. Defaults to 0.02.
+        remat: bool. Whether training keeps the block's input alone, and computes the rest again
+            for the gradients: less memory, more time. Defaults to False.
 
     Call arguments:
         hidden_states: float, `(B, L, D)`.
@@ -38,6 +44,7 @@ class EncoderBlock(keras.layers.Layer):
         attention_dropout=0.1,
         layer_norm_epsilon=1e-12,
         initializer_range=0.02,
+        remat=False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -48,6 +55,7 @@ class EncoderBlock(keras.layers.Layer):
         self.attention_dropout = attention_dropout
         self.layer_norm_epsilon = layer_norm_epsilon
         self.initializer_range = initializer_range
+        self.remat = remat
         self.activate = activation_function(activation)
 
     def build(self, hidden_shape):
@@ -74,6 +82,12 @@ class EncoderBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, hidden_states, attention_mask=None, training=None):
+        if not (self.remat and training):
+            return self._encode(hidden_states, attention_mask, training)
+        forward = functools.partial(self._encode, attention_mask=attention_mask, training=True)
+        return rematerialized(self, forward, hidden_states)
+
+    def _encode(self, hidden_states, attention_mask, training):
         attended = self.attention(hidden_states, attention_mask=attention_mask, training=training)
         attended = self.attention_dropout_layer(attended, training=training)
         hidden_states = self.attention_norm(hidden_states + attended)  # (B, L, D)
@@ -83,7 +97,7 @@ class EncoderBlock(keras.layers.Layer):
         return self.output_norm(hidden_states + output)  # (B, L, D)
 
     def _dense(self, units, name):
-        return keras.layers.Dense(
+        return Dense(
             units,
             kernel_initializer=initializer(self.initializer_range),
             dtype=self.dtype_policy,
@@ -111,4 +125,5 @@ class EncoderBlock(keras.layers.Layer):
             "attention_dropout": self.attention_dropout,
             "layer_norm_epsilon": self.layer_norm_epsilon,
             "initializer_range": self.initializer_range,
+            "remat": self.remat,
         }

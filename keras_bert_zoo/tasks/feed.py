@@ -7,6 +7,7 @@ import numpy as np
 from keras_bert_zoo.data import streams
 from keras_bert_zoo.data.backend_dataset import as_tf_dataset, for_backend, is_stream, is_tf_dataset
 from keras_bert_zoo.data.batching import ArrayExamples, Batches
+from keras_bert_zoo.data.example_packing import ExamplePacking
 from keras_bert_zoo.data.labels import each, leaves
 from keras_bert_zoo.encoder_inputs import check_inputs
 
@@ -18,10 +19,22 @@ class Feed:
 
     Args:
         model: TextModel.
+        pack_examples: bool. Whether the examples of a batch share rows.
+
+    Raises:
+        ValueError: the model's examples cannot share rows.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, pack_examples=False):
+        if pack_examples and not model.packs_examples:
+            raise ValueError(
+                f"This {type(model).__name__} cannot pack examples: its outputs do not follow from "
+                "the backbone's."
+            )
         self.model = model
+        self.packing = None
+        if pack_examples:
+            self.packing = ExamplePacking(rows_step=4 if model.shapes_cost else 1)
 
     # === Whole datasets ===
 
@@ -37,6 +50,7 @@ class Feed:
             examples = self.read(x, y, sample_weight, training, class_weight)
             return self.batches(examples, batch_size, order)
         _refuse_beside_dataset(y, sample_weight, batch_size)
+        self._refuse_packing()
         prepare = functools.partial(self._prepare, training=training, class_weight=class_weight)
         stream = streams.Stream(x, prepare)
         return as_tf_dataset(stream) if is_tf_dataset(x) else for_backend(stream)
@@ -67,7 +81,7 @@ class Feed:
     def batches(self, examples, batch_size, order):
         """What the backend's trainer takes, from the outcome of `read`."""
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
-        return for_backend(Batches(examples, size, order, fill=self.model.shapes_cost))
+        return for_backend(self._batches(examples, size, order))
 
     def prediction_batches(self, x, batch_size, order):
         """Pairs of examples and their batches: one of a list, one for each batch of a dataset.
@@ -76,14 +90,19 @@ class Feed:
         """
         if is_stream(x):
             _refuse_beside_dataset(batch_size)
+            self._refuse_packing()
             for examples, rows in streams.Stream(x, self._prepare_inputs):
                 everything = np.arange(len(examples))
                 yield examples, [(examples.take(everything, rows), everything)]
             return
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
         examples = self._examples(x)
-        batches = Batches(examples, size, order, fill=self.model.shapes_cost)
+        batches = self._batches(examples, size, order)
         yield examples, ((batch, batches.rows(i)) for i, (batch,) in enumerate(batches))
+
+    def _batches(self, examples, batch_size, order):
+        fill = self.model.shapes_cost
+        return Batches(examples, batch_size, order, fill=fill, packing=self.packing)
 
     # === Batches of a caller's dataset ===
 
@@ -144,6 +163,10 @@ class Feed:
                     f"There are {count} examples but sample weights of the shape {leaf.shape}."
                 )
         return self.model.encode_targets(examples, y, sample_weight, training, class_weight)
+
+    def _refuse_packing(self):
+        if self.packing is not None:
+            raise ValueError("pack_examples=True needs lists or arrays, not a dataset.")
 
     def _check_labels(self, y):
         if y is None and self.model.needs_labels:

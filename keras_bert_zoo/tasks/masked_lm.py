@@ -85,8 +85,8 @@ class MaskedLM(Task):
 
         # === Functional model ===
         positions = keras.Input((None,), dtype="int32", name="mask_positions")
-        sequence = backbone(backbone.input)["sequence_output"]  # (B, L, D)
-        logits = head(sequence, positions)  # (B, P, V)
+        encoded = backbone(backbone.input)
+        logits = head(encoded["sequence_output"], positions)  # (B, P, V)
 
         # === Task ===
         self.mask_rate = float(mask_rate)
@@ -94,6 +94,7 @@ class MaskedLM(Task):
         super().__init__(
             backbone,
             outputs=logits,
+            encoded=encoded,
             inputs={**backbone.input, "mask_positions": positions},
             preprocessor=preprocessor,
             frozen=frozen,

@@ -65,11 +65,13 @@ class NextSentencePredictor(Task):
         )
 
         # === Functional model ===
-        logits = head(backbone(backbone.input)["pooled_output"])  # (B, 2)
+        encoded = backbone(backbone.input)
+        logits = head(encoded["pooled_output"])  # (B, 2)
 
         super().__init__(
             backbone,
             outputs=logits,
+            encoded=encoded,
             preprocessor=preprocessor,
             frozen=frozen,
             name=name,

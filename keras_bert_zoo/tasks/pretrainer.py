@@ -77,6 +77,7 @@ class Pretrainer(Task):
         super().__init__(
             backbone,
             outputs=outputs,
+            encoded=encoded,
             inputs={**backbone.input, "mask_positions": positions},
             preprocessor=preprocessor,
             frozen=frozen,

@@ -107,7 +107,8 @@ class QuestionAnswerer(Task):
         )
 
         # === Functional model ===
-        logits = head(backbone(backbone.input)["sequence_output"])  # (B, L, 2)
+        encoded = backbone(backbone.input)
+        logits = head(encoded["sequence_output"])  # (B, L, 2)
 
         # === Task ===
         self.no_answer = bool(no_answer)
@@ -117,6 +118,7 @@ class QuestionAnswerer(Task):
         super().__init__(
             backbone,
             outputs={"start": logits[:, :, 0], "end": logits[:, :, 1]},
+            encoded=encoded,
             preprocessor=preprocessor,
             frozen=frozen,
             name=name,

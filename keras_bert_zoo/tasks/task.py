@@ -9,6 +9,7 @@ from keras_bert_zoo import pretrained, transformers_export
 from keras_bert_zoo.preprocessor import Preprocessor
 from keras_bert_zoo.tasks.exporting import Exportable
 from keras_bert_zoo.tasks.loading import build_task, split_options
+from keras_bert_zoo.tasks.packable import Packable
 from keras_bert_zoo.tasks.text_model import TextModel
 from keras_bert_zoo.text import TOKENIZER_FILE, Tokenizer
 from keras_bert_zoo.training.freezing import freeze, frozen_choice
@@ -16,12 +17,13 @@ from keras_bert_zoo.training.freezing import freeze, frozen_choice
 logger = logging.getLogger("keras_bert_zoo")
 
 
-class Task(Exportable, TextModel):
+class Task(Exportable, Packable, TextModel):
     """A backbone with a head, from texts to logits. Abstract.
 
     Args:
         backbone: Backbone.
         outputs: symbolic outputs over the backbone's inputs.
+        encoded: dict of symbolic outputs of the backbone, or None; see `Packable`.
         inputs: dict of symbolic inputs. Defaults to the backbone's.
         preprocessor: Preprocessor or None. Without one the task takes id arrays only.
         frozen: what of the backbone is not trained; see `freeze`.
@@ -44,6 +46,7 @@ class Task(Exportable, TextModel):
         self,
         backbone,
         outputs,
+        encoded=None,
         inputs=None,
         preprocessor=None,
         frozen="nothing",
@@ -65,6 +68,7 @@ class Task(Exportable, TextModel):
         self._text_settings = {}
         self.set_preprocessor(preprocessor)
         self.transfer_report = None
+        self.set_encoded(encoded)
         if trainable:
             for layer, flag in flags:
                 layer.trainable = flag

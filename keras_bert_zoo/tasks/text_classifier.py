@@ -96,8 +96,8 @@ class TextClassifier(LabelledTask):
         )
 
         # === Functional model ===
-        pooled = backbone(backbone.input)["pooled_output"]  # (B, D)
-        logits = head(head_dropout(pooled))  # (B, C)
+        encoded = backbone(backbone.input)
+        logits = head(head_dropout(encoded["pooled_output"]))  # (B, C)
 
         # === Task ===
         self.num_classes = num_classes
@@ -109,6 +109,7 @@ class TextClassifier(LabelledTask):
         super().__init__(
             backbone,
             outputs=logits,
+            encoded=encoded,
             preprocessor=preprocessor,
             frozen=frozen,
             name=name,

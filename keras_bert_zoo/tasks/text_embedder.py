@@ -94,8 +94,10 @@ class TextEmbedder(Task):
         unit = UnitLength(dtype=dtype, name="unit_length")
 
         # === Functional model ===
+        encoded = None
         if numbers == [backbone.config.num_layers]:
-            hidden = backbone(backbone.input)["sequence_output"]  # (B, L, D)
+            encoded = backbone(backbone.input)
+            hidden = encoded["sequence_output"]  # (B, L, D)
         else:
             states = backbone.with_outputs(hidden_states=True).output["hidden_states"]
             chosen = [states[number] for number in numbers]
@@ -113,6 +115,7 @@ class TextEmbedder(Task):
         super().__init__(
             backbone,
             outputs=embedding,
+            encoded=encoded,
             preprocessor=preprocessor,
             frozen=frozen,
             name=name,
@@ -177,11 +180,11 @@ class TextEmbedder(Task):
 
     # === Prediction ===
 
-    def predict(self, x, batch_size=None, verbose=0, steps=None, callbacks=None):
+    def predict(self, x, *arguments, **options):
         """As `TextModel.predict`, for single texts."""
         if isinstance(x, tuple):
             raise ValueError("Each text gets a vector of its own: pass a list, or two in turn.")
-        return super().predict(x, batch_size, verbose, steps, callbacks)
+        return super().predict(x, *arguments, **options)
 
     def embed(self, texts, batch_size=None):
         """A vector for each text.

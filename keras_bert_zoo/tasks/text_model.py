@@ -23,6 +23,8 @@ class TextModel(FilledBatchModel):
 
     preprocessor = None
     needs_labels = True
+    # Whether examples may share rows; see `Packable`.
+    packs_examples = False
 
     @property
     def shapes_cost(self):
@@ -146,6 +148,8 @@ class TextModel(FilledBatchModel):
         validation_steps=None,
         validation_batch_size=None,
         validation_freq=1,
+        *,
+        pack_examples=False,
     ):
         """As `keras.Model.fit`, from texts.
 
@@ -160,6 +164,8 @@ class TextModel(FilledBatchModel):
             class_weight: dict of class (number or label) to weight, for one label an example.
             sample_weight: array with one weight an example.
             validation_batch_size: int. Defaults to `batch_size`.
+            pack_examples: bool. Whether short examples share rows, of any lengths in a batch, with
+                the same results; else batches hold examples of like length. Not with a dataset.
             epochs, verbose, callbacks, initial_epoch, steps_per_epoch, validation_steps,
                 validation_freq: as for `keras.Model.fit`.
 
@@ -169,7 +175,7 @@ class TextModel(FilledBatchModel):
         Raises:
             ValueError: texts or labels are wrong; the message names the item.
         """
-        feed = Feed(self)
+        feed = Feed(self, pack_examples)
         order = "shuffled" if shuffle else "given"
         evaluated = "sorted" if validation_steps is None else "given"
         validation_size = batch_size if validation_batch_size is None else validation_batch_size
@@ -210,6 +216,8 @@ class TextModel(FilledBatchModel):
         steps=None,
         callbacks=None,
         return_dict=False,
+        *,
+        pack_examples=False,
         **kwargs,
     ):
         """As `keras.Model.evaluate`, from texts; see `fit` for the arguments.
@@ -219,7 +227,7 @@ class TextModel(FilledBatchModel):
         """
         if not kwargs.get("_use_cached_eval_dataset"):  # else from within fit, on a ready dataset
             order = "sorted" if steps is None else "given"
-            x = Feed(self).dataset(x, y, sample_weight, batch_size, order, False)
+            x = Feed(self, pack_examples).dataset(x, y, sample_weight, batch_size, order, False)
         return super().evaluate(
             x,
             verbose=verbose,
@@ -229,7 +237,9 @@ class TextModel(FilledBatchModel):
             **kwargs,
         )
 
-    def predict(self, x, batch_size=None, verbose=0, steps=None, callbacks=None):
+    def predict(
+        self, x, batch_size=None, verbose=0, steps=None, callbacks=None, *, pack_examples=False
+    ):
         """The model's outputs for texts, in the order given.
 
         Texts are run sorted by length within windows, which spares padding.
@@ -240,13 +250,16 @@ class TextModel(FilledBatchModel):
             verbose: int or "auto". Whether to show progress; off by default.
             steps: int or None. Most batches to run; the first ones of `x`.
             callbacks: list of Keras callbacks, or None.
+            pack_examples: bool. Whether short examples share rows, which spares shapes.
 
         Returns:
             numpy array (or nest of such), logits, one row an example.
         """
         parts = [
             self.assemble(examples, outputs)
-            for examples, outputs in self._run(x, batch_size, verbose, steps, callbacks)
+            for examples, outputs in self._run(
+                x, batch_size, verbose, steps, callbacks, pack_examples
+            )
         ]
         if not parts:
             return self.assemble(self.packed([]), [])
@@ -258,7 +271,7 @@ class TextModel(FilledBatchModel):
             return [item for part in parts for item in part]
         return tree.map_structure(lambda *leaves: np.concatenate(leaves), *parts)
 
-    def _run(self, x, batch_size=None, verbose=0, steps=None, callbacks=None):
+    def _run(self, x, batch_size=None, verbose=0, steps=None, callbacks=None, pack_examples=False):
         """Pairs of examples and a list of the model's outputs for their rows; see `predict`."""
         if steps is not None and steps < 1:
             raise ValueError(f"steps must be at least 1; got {steps!r}.")
@@ -274,7 +287,7 @@ class TextModel(FilledBatchModel):
         order, step = "sorted" if steps is None else "given", 0
         if steps is not None and not is_stream(x):
             x = first_examples(x, steps * (batch_size or DEFAULT_BATCH_SIZE))
-        for examples, batches in Feed(self).prediction_batches(x, batch_size, order):
+        for examples, batches in Feed(self, pack_examples).prediction_batches(x, batch_size, order):
             if step == steps:
                 break
             outputs = [None] * len(examples)

@@ -108,8 +108,8 @@ class TokenClassifier(LabelledTask):
         rules = allowed(labels or [str(i) for i in range(num_classes)])
 
         # === Functional model ===
-        sequence = backbone(backbone.input)["sequence_output"]  # (B, L, D)
-        logits = head(head_dropout(sequence))  # (B, L, C)
+        encoded = backbone(backbone.input)
+        logits = head(head_dropout(encoded["sequence_output"]))  # (B, L, C)
         field = LinearChainCRF(*rules, name="crf") if crf else None
         if crf:
             logits = field(logits)
@@ -123,6 +123,7 @@ class TokenClassifier(LabelledTask):
         super().__init__(
             backbone,
             outputs=logits,
+            encoded=encoded,
             preprocessor=preprocessor,
             frozen=frozen,
             name=name,

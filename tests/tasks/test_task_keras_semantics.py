@@ -24,6 +24,7 @@ def model():
 def test_arguments_stand_in_keras_order(method):
     ours = list(inspect.signature(getattr(TextModel, method)).parameters)
     theirs = list(inspect.signature(getattr(keras.Model, method)).parameters)
+    ours.remove("pack_examples")  # by name alone
     assert ours == theirs
 
 

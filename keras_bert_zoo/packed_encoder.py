@@ -1,0 +1,54 @@
+"""The encoder over rows that several examples share, with the outputs of a row for each."""
+
+from keras import ops
+
+
+def encode_packed(backbone, inputs, training=None):
+    """The outputs of a backbone for examples that are laid side by side while they are encoded.
+
+    Tokens look at those of their own example alone, and keep their own positions, so the numbers
+    are those of the examples by themselves.
+
+    Args:
+        backbone: Backbone.
+        inputs: dict of the backbone's inputs, `(N, M)`, and of
+            packed_rows: int, `(B, L)`. Which token lies there, `n * M + m`; -1 for none.
+            packed_places: int, `(N, M)`. Where each token lies, `b * L + l`; -1 for none.
+        training: bool or None.
+
+    Returns:
+        dict, as `Backbone` gives it for `(N, M)`; zeros at padding.
+
+    Source: Krell et al. 2021, §3.2.
+    """
+    rows, places = inputs["packed_rows"], inputs["packed_places"]
+    width = ops.shape(inputs["token_ids"])[1]
+    real = ops.greater_equal(rows, 0)  # (B, L)
+
+    def packed(values):
+        taken = ops.take(ops.reshape(values, (-1,)), ops.maximum(rows, 0))
+        return ops.where(real, taken, ops.zeros_like(taken))
+
+    def unpacked(hidden):
+        flat = ops.reshape(hidden, (-1, hidden.shape[-1]))
+        taken = ops.take(flat, ops.maximum(places, 0), axis=0)  # (N, M, D)
+        return ops.where(ops.expand_dims(places >= 0, -1), taken, ops.zeros_like(taken))
+
+    examples = ops.where(real, ops.floor_divide(rows, width), -1)
+    same = ops.equal(ops.expand_dims(examples, 2), ops.expand_dims(examples, 1))  # (B, L, L)
+    mask = ops.logical_and(same, ops.expand_dims(real, 1))
+    hidden = backbone.embeddings(
+        packed(inputs["token_ids"]),
+        packed(inputs["segment_ids"]),
+        position_ids=ops.where(real, ops.mod(rows, width), 0),
+        training=training,
+    )
+    if backbone.embedding_projection is not None:
+        hidden = backbone.embedding_projection(hidden)
+    for i in range(backbone.config.num_layers):
+        block = backbone.blocks[i % len(backbone.blocks)]
+        hidden = block(hidden, attention_mask=ops.expand_dims(mask, 1), training=training)
+    outputs = {"sequence_output": unpacked(hidden)}
+    if backbone.pooler is not None:
+        outputs["pooled_output"] = backbone.pooler(outputs["sequence_output"])
+    return outputs

@@ -1,0 +1,64 @@
+"""Computing again what gradients need changes neither the losses nor the random numbers."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import support
+
+import keras_bert_zoo as kbz
+
+IDS = np.random.default_rng(0).integers(5, 29, (12, 8)).astype("int32")
+INPUTS = {"token_ids": IDS, "segment_ids": 0 * IDS, "padding_mask": (IDS > 10).astype("int32")}
+LABELS = np.arange(12) % 2
+
+
+@functools.cache
+def losses(remat, dtype="float32", dropout=0.3, frozen="nothing"):
+    keras.utils.set_random_seed(3)
+    backbone = support.tiny_backbone(dtype=dtype, dropout=dropout, attention_dropout=dropout)
+    backbone.remat = remat
+    task = kbz.TextClassifier(backbone, labels=["no", "yes"], frozen=frozen)
+    task.compile(kbz.create_optimizer(1e-2))
+    keras.utils.set_random_seed(5)
+    trained = task.fit(INPUTS, LABELS, batch_size=4, epochs=2, shuffle=False, verbose=0)
+    return np.array(trained.history["loss"])
+
+
+@pytest.mark.parametrize("frozen", ["nothing", 1])
+def test_a_training_loses_nothing(frozen):
+    one, two = (losses(remat, frozen=frozen) for remat in (False, True))
+    np.testing.assert_allclose(two, one, atol=1e-6)
+    assert abs(one[0] - one[1]) > 1e-4  # something was learned
+    assert abs(losses(False, dropout=0.0)[0] - two[0]) > 1e-4  # and dropout drawn
+
+
+def test_in_half_precision():
+    one, two = (losses(remat, dtype="mixed_bfloat16") for remat in (False, True))
+    np.testing.assert_allclose(two, one, atol=1e-3)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX traces the block once for both")
+def test_the_block_is_computed_twice(monkeypatch):
+    counts, encode = [0], kbz.layers.EncoderBlock._encode
+
+    def counted(*args, **kwargs):
+        counts[0] += 1
+        return encode(*args, **kwargs)
+
+    monkeypatch.setattr(kbz.layers.EncoderBlock, "_encode", counted)
+    found = []
+    for remat in (False, True):
+        counts[0] = 0
+        losses.__wrapped__(remat)
+        found.append(counts[0])
+    assert found[1] > 1.5 * found[0]
+
+
+def test_a_saved_backbone_keeps_the_choice(backbone):
+    assert not backbone.remat
+    backbone.remat = True
+    again = type(backbone).from_config(backbone.get_config())
+    assert again.remat
+    assert all(block.remat for block in again.blocks)
