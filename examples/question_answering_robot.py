@@ -12,11 +12,9 @@ also with one that looks alike but has no answer. The probability of an answer i
 passage (a softmax of the retrieval scores) times that of the answer within it. `--measure` puts the
 questions of the held-back passages, which the reader never saw, to all passages.
 
-In English both start from MiniLM-L6. There is no Chinese checkpoint without a network: for
-`--language zh` a vocabulary is learned from the passages and a small reader is trained from random
-weights. It runs, but some two hundred questions teach it little, and its embeddings know nothing
-of meaning; so BM25 looks the passages up there. With `--model` (such as `bert_base_zh`) and
-`--retriever embedder` it is the same program with a model that knows Chinese.
+In English both start from MiniLM-L6. With `--language zh` they start from the bundled
+`bert_tiny_zh_wiki`: small, and never trained to embed, so BM25 looks the passages up there. With
+`--model` (such as `bert_base_zh`) it is the same program with a model that knows more Chinese.
 """
 
 import argparse
@@ -38,8 +36,10 @@ from keras_bert_zoo.metrics.cmrc import cmrc_scores
 from keras_bert_zoo.metrics.squad import squad_scores
 
 DATA = Path(__file__).parent / "data"
-# Of the encoder that starts from random weights in Chinese.
-NEW_MODEL = {"num_layers": 4, "num_heads": 4, "hidden_dim": 128, "intermediate_dim": 512}
+# What retriever and reader start from, how fast the reader learns, and who looks passages up.
+MODELS = {"en": minilm_folder, "zh": lambda: "bert_tiny_zh_wiki"}
+RATES = {"en": 2e-4, "zh": 1e-3}
+RETRIEVERS = {"en": "embedder", "zh": "bm25"}
 WELCOME = {
     "en": "Ask me about the town of Merrowby. An empty line ends.",
     "zh": "请问关于槐汀镇的问题。空行结束。",
@@ -152,15 +152,6 @@ class Robot:
             print()
 
 
-def new_chinese_model(passages, folder):
-    """A small encoder with random weights and a vocabulary of its own, in a folder."""
-    tokenizer = kbz.Tokenizer.train(passages, 4000, min_frequency=1)
-    backbone = kbz.BertBackbone(vocabulary_size=tokenizer.vocabulary_size, **NEW_MODEL)
-    preprocessor = kbz.Preprocessor(tokenizer, max_length=256)
-    kbz.TextEmbedder(backbone, preprocessor=preprocessor).save_to_preset(folder)
-    return folder
-
-
 def with_distractors(examples, retriever):
     """The examples, and every second question with a passage that only looks like the right one.
 
@@ -203,22 +194,19 @@ def main(arguments):
     train, test = ([one for one in part if one["answers"]][:limit] for part in (train, test))
     print(f"backend {keras.backend.backend()}: {len(passages)} passages")
 
-    folder = Path(tempfile.mkdtemp())
-    if language == "en":
-        model = arguments.model or minilm_folder()
-    else:
-        model = arguments.model or arguments.reader or new_chinese_model(passages, folder / "new")
+    model = arguments.model or MODELS[language]()
     retrievers = {
         "embedder": lambda passages: EmbeddingSearch(passages, model),
         "bm25": lambda passages: BM25(passages, language),
     }
-    retriever = retrievers[arguments.retriever or {"en": "embedder", "zh": "bm25"}[language]]
+    retriever = retrievers[arguments.retriever or RETRIEVERS[language]]
     saved = arguments.reader
     if not saved:
         print(f"the reader learns from {len(train)} questions")
         examples = with_distractors(train, retriever)
-        saved = arguments.save or folder / "reader"
-        fine_tune(model, examples, arguments.epochs, no_answer=True).save_to_preset(saved)
+        saved = arguments.save or Path(tempfile.mkdtemp()) / "reader"
+        reader = fine_tune(model, examples, arguments.epochs, RATES[language], no_answer=True)
+        reader.save_to_preset(saved)
     reader = kbz.QuestionAnswerer.from_preset(saved)
 
     figures = {}
