@@ -1,5 +1,7 @@
 """The encoder as a functional Keras model, and the named classes of its families."""
 
+import contextlib
+
 import keras
 
 from keras_bert_zoo import pretrained, transformers_export
@@ -11,9 +13,9 @@ from keras_bert_zoo.encoder_inputs import EncoderModel, encoder_inputs
 from keras_bert_zoo.extended_backbone import ExtendedBackbone
 from keras_bert_zoo.families import FAMILIES
 from keras_bert_zoo.layers import AttentionMask, EncoderBlock, Pooler
-from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
+from keras_bert_zoo.layers.initial_weights import initializer, weights_follow
 from keras_bert_zoo.packed_encoder import encode_packed
 
 
@@ -222,10 +224,16 @@ class Backbone(EncoderModel):
                 "Backbone."
             )
         config = found.config_with(overrides)
-        backbone = named(**config.to_dict(), dtype=found.policy(dtype))
+        backbone = named.for_weights(found, config, dtype)
         if found.has_weights:
             backbone.transfer_report = found.load_into(backbone.weights, heads=(), ignore=ignore)
         return backbone
+
+    @classmethod
+    def for_weights(cls, found, config, dtype=None):
+        """A backbone for the weights of an opened model, which are still to be loaded, if any."""
+        with weights_follow() if found.has_weights else contextlib.nullcontext():
+            return cls(**config.to_dict(), dtype=found.policy(dtype))
 
     def save_to_preset(self, directory, weights_dtype=None):
         """Writes a folder that `from_preset` reads back.

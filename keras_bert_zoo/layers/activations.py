@@ -1,6 +1,5 @@
-"""The activations of `config.ACTIVATIONS`, and the initializer of new weights."""
+"""The activations of `config.ACTIVATIONS`."""
 
-import keras
 from keras import ops
 
 
@@ -24,11 +23,3 @@ _FUNCTIONS = {
 def activation_function(name):
     """The function of an activation's name in `config.ACTIVATIONS`."""
     return _FUNCTIONS[name]
-
-
-def initializer(initializer_range):
-    """A truncated normal of its own seed: Keras gives the same values twice from one instance.
-
-    Source: Google's `modeling.create_initializer`.
-    """
-    return keras.initializers.TruncatedNormal(stddev=initializer_range)

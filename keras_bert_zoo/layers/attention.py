@@ -6,8 +6,8 @@ import math
 import keras
 from keras import ops
 
-from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.dense import Dense
+from keras_bert_zoo.layers.initial_weights import initializer
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_bert_zoo.layers.activations import initializer
+from keras_bert_zoo.layers.initial_weights import initializer
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")

@@ -4,9 +4,10 @@ import functools
 
 import keras
 
-from keras_bert_zoo.layers.activations import activation_function, initializer
+from keras_bert_zoo.layers.activations import activation_function
 from keras_bert_zoo.layers.attention import SelfAttention
 from keras_bert_zoo.layers.dense import Dense
+from keras_bert_zoo.layers.initial_weights import initializer
 from keras_bert_zoo.layers.rematerialization import rematerialized
 
 

@@ -3,8 +3,9 @@
 import keras
 from keras import ops
 
-from keras_bert_zoo.layers.activations import activation_function, initializer
+from keras_bert_zoo.layers.activations import activation_function
 from keras_bert_zoo.layers.dense import Dense, affine
+from keras_bert_zoo.layers.initial_weights import initializer
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")

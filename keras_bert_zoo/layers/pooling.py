@@ -4,8 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.dense import Dense
+from keras_bert_zoo.layers.initial_weights import initializer
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -32,7 +32,7 @@ class Pooler(keras.layers.Layer):
         self.dense = Dense(
             sequence_shape[-1],
             activation="tanh",
-            kernel_initializer=initializer(self.initializer_range),
+            kernel_initializer=initializer(self.initializer_range, optional=True),
             dtype=self.dtype_policy,
             name="dense",
         )

@@ -70,7 +70,7 @@ def build_task(
         text = Preprocessor(Tokenizer.from_preset(source), max_length, truncation)
     except FileNotFoundError:  # a model without a tokenizer takes id arrays
         text = None
-    backbone = BACKBONES[found.family.name](**config.to_dict(), dtype=found.policy(dtype))
+    backbone = BACKBONES[found.family.name].for_weights(found, config, dtype)
     task = task_class(backbone, preprocessor=text, **task_config)
     if load_weights:
         task.transfer_report = _load_weights(task, found, heads, ignore)

@@ -8,8 +8,8 @@ from keras_bert_zoo.data.choices import ChoiceExamples, check_choices, encode_ch
 from keras_bert_zoo.data.labels import label_list
 from keras_bert_zoo.data.probabilities import softmax
 from keras_bert_zoo.export.samples import CHOICES, PROMPTS
-from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.choices import ABSENT, FlattenChoices, GroupChoices
+from keras_bert_zoo.layers.initial_weights import initializer
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.texts import check_texts
 from keras_bert_zoo.training.optimizers import create_optimizer

@@ -22,7 +22,7 @@ from keras_bert_zoo.data.contexts import (
 )
 from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.export.samples import CONTEXTS, QUESTIONS
-from keras_bert_zoo.layers.activations import initializer
+from keras_bert_zoo.layers.initial_weights import initializer
 from keras_bert_zoo.metrics.squad import best_no_answer_threshold, squad_scores
 from keras_bert_zoo.tasks.export_cases import clear_answers, padded
 from keras_bert_zoo.tasks.task import Task

@@ -7,7 +7,7 @@ from keras import ops
 from keras_bert_zoo.data import labels as label_data
 from keras_bert_zoo.data.batching import TextExamples
 from keras_bert_zoo.export.samples import SECOND_TEXTS, TEXTS
-from keras_bert_zoo.layers.activations import initializer
+from keras_bert_zoo.layers.initial_weights import initializer
 from keras_bert_zoo.tasks.classification_head import (
     PROBLEM_TYPES,
     checked_classes,

@@ -10,8 +10,8 @@ from keras_bert_zoo.data.label_schemes import allowed, scheme_of
 from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.data.words import sentence_windows, words_of_lists, words_of_texts
 from keras_bert_zoo.export.samples import CONTEXTS, TEXTS
-from keras_bert_zoo.layers.activations import initializer
 from keras_bert_zoo.layers.crf import LinearChainCRF
+from keras_bert_zoo.layers.initial_weights import initializer
 from keras_bert_zoo.tasks.classification_head import checked_classes
 from keras_bert_zoo.tasks.export_cases import padded
 from keras_bert_zoo.tasks.filled_batches import ones_for_none

@@ -8,7 +8,8 @@ import pytest
 
 from keras_bert_zoo import layers
 from keras_bert_zoo.config import ACTIVATIONS
-from keras_bert_zoo.layers.activations import activation_function, initializer
+from keras_bert_zoo.layers.activations import activation_function
+from keras_bert_zoo.layers.initial_weights import initializer
 
 TOLERANCE = 1e-5
 

@@ -1,0 +1,36 @@
+"""What new weights start from."""
+
+import contextlib
+import contextvars
+
+import keras
+
+_WEIGHTS_FOLLOW = contextvars.ContextVar("weights_follow", default=False)
+
+
+@contextlib.contextmanager
+def weights_follow():
+    """Within it an encoder starts from zeros, since all of its weights are loaded next.
+
+    To draw them at random would take most of the time of loading a model.
+    """
+    token = _WEIGHTS_FOLLOW.set(True)
+    try:
+        yield
+    finally:
+        _WEIGHTS_FOLLOW.reset(token)
+
+
+def initializer(initializer_range, optional=False):
+    """A truncated normal of its own seed: Keras gives the same values twice from one instance.
+
+    Args:
+        initializer_range: float. The standard deviation.
+        optional: bool. Whether a checkpoint may lack the weight: it is then drawn within
+            `weights_follow` too.
+
+    Source: Google's `modeling.create_initializer`.
+    """
+    # Made in any case, so that what is drawn after it does not hang on whether it was.
+    normal = keras.initializers.TruncatedNormal(stddev=initializer_range)
+    return "zeros" if _WEIGHTS_FOLLOW.get() and not optional else normal

@@ -1,0 +1,49 @@
+"""What is loaded next is not drawn first; everything else is."""
+
+import keras
+import numpy as np
+import pytest
+import support
+from keras import ops
+
+import keras_bert_zoo as kbz
+from keras_bert_zoo.layers.initial_weights import initializer, weights_follow
+
+
+def largest(weights):
+    """The largest number of each kernel and table, by path."""
+    drawn = [weight for weight in weights if weight.path.endswith(("kernel", "embeddings"))]
+    return {weight.path: abs(ops.convert_to_numpy(weight)).max() for weight in drawn}
+
+
+def test_weights_that_follow_are_not_drawn():
+    with weights_follow():
+        backbone = support.tiny_backbone(embedding_dim=8)
+    found = largest(backbone.weights)
+    assert [path for path, value in found.items() if value] == ["pooler/dense/kernel"]
+    assert all(largest(support.tiny_backbone(embedding_dim=8).weights).values())
+    assert initializer(0.3).stddev == 0.3
+
+
+@pytest.mark.parametrize("load_weights", [True, False])
+def test_no_weight_stays_zero(load_weights, tmp_path):
+    support.scramble(support.tiny_backbone(pooler=False)).save_to_preset(tmp_path)
+    for opened in (
+        kbz.TextClassifier.from_preset(tmp_path, load_weights=load_weights),
+        kbz.MaskedLM.from_preset(tmp_path, load_weights=load_weights),
+        kbz.Backbone.from_preset(tmp_path, load_weights=load_weights, pooler=True),
+    ):
+        assert all(largest(opened.weights).values())
+
+
+def test_what_is_drawn_later_is_the_same():
+    values = []
+    for follow in (True, False):
+        keras.utils.set_random_seed(3)
+        if follow:
+            with weights_follow():
+                support.tiny_backbone()
+        else:
+            support.tiny_backbone()
+        values.append(ops.convert_to_numpy(initializer(1.0)((4,))))
+    np.testing.assert_array_equal(*values)
