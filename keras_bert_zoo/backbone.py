@@ -38,8 +38,8 @@ class Backbone(EncoderModel):
             token_ids: int, `(B, L)`. Ids in `[0, vocabulary_size)`.
             segment_ids: int, `(B, L)`, optional. Defaults to segment 0.
             padding_mask: int or bool, `(B, L)`, optional. 1 at real tokens; defaults to all real.
-            packed_rows, packed_places: int, optional. For examples that share rows while they are
-                encoded; see `packed_encoder`.
+            packed_rows, packed_places: int, both or neither. For examples that share rows while
+                they are encoded; see `packed_encoder`.
 
     Returns:
         dict of `sequence_output`, float, `(B, L, D)`, and, with a pooler, `pooled_output`, float,

@@ -55,7 +55,10 @@ class EncoderModel(keras.Model):
 
     def _fill(self, inputs):
         packing = {}
-        if isinstance(inputs, dict) and PACKING[0] in inputs:
+        if isinstance(inputs, dict) and any(name in inputs for name in PACKING):
+            missing = [name for name in PACKING if inputs.get(name) is None]
+            if missing:
+                raise ValueError(f"{' and '.join(PACKING)} go together; {missing[0]} is missing.")
             packing = {name: inputs[name] for name in PACKING}
             inputs = {name: value for name, value in inputs.items() if name not in PACKING}
         filled = check_inputs(inputs, self.config, self.input)

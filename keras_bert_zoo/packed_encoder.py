@@ -17,10 +17,12 @@ def encode_packed(backbone, inputs, training=None):
         training: bool or None.
 
     Returns:
-        dict, as `Backbone` gives it for `(N, M)`; zeros at padding.
+        dict, as `Backbone` gives it for `(N, M)`; zeros at padding, also where padding comes first
+        and a pooler reads it.
 
     Source: Krell et al. 2021, §3.2.
     """
+    backbone.embeddings.check_length(inputs["token_ids"].shape[1])
     rows, places = inputs["packed_rows"], inputs["packed_places"]
     width = ops.shape(inputs["token_ids"])[1]
     real = ops.greater_equal(rows, 0)  # (B, L)

@@ -35,7 +35,9 @@ def affine(inputs, kernel, bias):
         float, `(…, U)`.
     """
     if keras.backend.backend() == "torch":
-        from keras_bert_zoo.layers import torch_kernels
+        tensors = [ops.convert_to_tensor(value) for value in (inputs, kernel, bias)]
+        if len({tensor.dtype for tensor in tensors}) == 1:  # it does not convert
+            from keras_bert_zoo.layers import torch_kernels
 
-        return torch_kernels.linear(*map(ops.convert_to_tensor, (inputs, kernel, bias)))
+            return torch_kernels.linear(*tensors)
     return ops.add(ops.matmul(inputs, kernel), bias)

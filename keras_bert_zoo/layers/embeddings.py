@@ -85,13 +85,8 @@ class EncoderEmbeddings(keras.layers.Layer):
         self.built = True
 
     def call(self, token_ids, segment_ids=None, position_ids=None, training=None):
-        length = token_ids.shape[1]
-        if position_ids is None and length is not None and length > self.max_sequence_length:
-            raise ValueError(
-                f"The input is {length} tokens long; max_sequence_length is "
-                f"{self.max_sequence_length}. Cut or window the input."
-            )
         if position_ids is None:
+            self.check_length(token_ids.shape[1])
             position_ids = ops.arange(ops.shape(token_ids)[1], dtype="int32")
         embedded = self.token_embedding(token_ids)  # (B, L, E)
         embedded = embedded + self.position_embedding(position_ids + self.position_offset)
@@ -100,6 +95,21 @@ class EncoderEmbeddings(keras.layers.Layer):
                 segment_ids = ops.zeros_like(token_ids)
             embedded = embedded + self.segment_embedding(segment_ids)
         return self.dropout_layer(self.norm(embedded), training=training)
+
+    def check_length(self, length):
+        """Raises where an input is too long.
+
+        Args:
+            length: int or None. In tokens; None where it is not known yet.
+
+        Raises:
+            ValueError: there are fewer positions.
+        """
+        if length is not None and length > self.max_sequence_length:
+            raise ValueError(
+                f"The input is {length} tokens long; max_sequence_length is "
+                f"{self.max_sequence_length}. Cut or window the input."
+            )
 
     def compute_output_shape(
         self, token_ids_shape, segment_ids_shape=None, position_ids_shape=None

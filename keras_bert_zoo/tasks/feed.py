@@ -28,8 +28,8 @@ class Feed:
     def __init__(self, model, pack_examples=False):
         if pack_examples and not model.packs_examples:
             raise ValueError(
-                f"This {type(model).__name__} cannot pack examples: its outputs do not follow from "
-                "the backbone's."
+                f"This {type(model).__name__} cannot pack examples: those tasks can that take what "
+                "the backbone gives for a text, not its inner layers or several rows at once."
             )
         self.model = model
         self.packing = None

@@ -147,6 +147,9 @@ class QuestionAnswerer(Task):
         y_pred = _of_real_tokens(x, y_pred)
         return super().compute_loss(x, y, y_pred, sample_weight, training=training)
 
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        return super().compute_metrics(x, y, _of_real_tokens(x, y_pred), sample_weight)
+
     def count_for_loss(self, real, sample_weight):
         return ops.sum(sample_weight["start"])
 

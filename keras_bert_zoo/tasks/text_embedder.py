@@ -180,11 +180,15 @@ class TextEmbedder(Task):
 
     # === Prediction ===
 
-    def predict(self, x, *arguments, **options):
+    def predict(
+        self, x, batch_size=None, verbose=0, steps=None, callbacks=None, *, pack_examples=False
+    ):
         """As `TextModel.predict`, for single texts."""
         if isinstance(x, tuple):
             raise ValueError("Each text gets a vector of its own: pass a list, or two in turn.")
-        return super().predict(x, *arguments, **options)
+        return super().predict(
+            x, batch_size, verbose, steps, callbacks, pack_examples=pack_examples
+        )
 
     def embed(self, texts, batch_size=None):
         """A vector for each text.

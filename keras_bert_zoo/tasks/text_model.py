@@ -164,8 +164,9 @@ class TextModel(FilledBatchModel):
             class_weight: dict of class (number or label) to weight, for one label an example.
             sample_weight: array with one weight an example.
             validation_batch_size: int. Defaults to `batch_size`.
-            pack_examples: bool. Whether short examples share rows, of any lengths in a batch, with
-                the same results; else batches hold examples of like length. Not with a dataset.
+            pack_examples: bool. Whether the short examples of a batch share rows. What comes out
+                for an example is the same, but batches are drawn from all lengths; else they hold
+                examples of like length. Not with a dataset.
             epochs, verbose, callbacks, initial_epoch, steps_per_epoch, validation_steps,
                 validation_freq: as for `keras.Model.fit`.
 
@@ -186,13 +187,15 @@ class TextModel(FilledBatchModel):
                 )
             first, held_back = feed.split(x, y, sample_weight, validation_split, class_weight)
             dataset = feed.batches(first, batch_size, order)
-            validation_data = feed.batches(held_back, validation_size, evaluated)
+            validation_data = Feed(self).batches(held_back, validation_size, evaluated)
         else:
             dataset = feed.dataset(x, y, sample_weight, batch_size, order, True, class_weight)
             if validation_data is not None:
                 val_x, val_y, val_weight = validation_parts(validation_data)
                 size = None if is_stream(val_x) else validation_size
-                validation_data = feed.dataset(val_x, val_y, val_weight, size, evaluated, False)
+                validation_data = Feed(self).dataset(
+                    val_x, val_y, val_weight, size, evaluated, False
+                )
         return super().fit(
             dataset,
             epochs=epochs,

@@ -43,12 +43,12 @@ class Sparing:
         super().apply([_dense(gradient) for gradient in grads], trainable_variables)
 
     def _clip_gradients(self, grads):
-        others = self.clipnorm or self.clipvalue or not self.global_clipnorm
-        if keras.backend.backend() != "torch" or others:
+        limit = self.global_clipnorm or 0
+        if keras.backend.backend() != "torch" or self.clipnorm or limit <= 0:
             return super()._clip_gradients(grads)
         from keras_bert_zoo.training import torch_clipping
 
-        return torch_clipping.clip_by_global_norm(grads, self.global_clipnorm)
+        return torch_clipping.clip_by_global_norm(grads, limit)
 
     def _apply_weight_decay(self, variables):
         """Does nothing: `update_step` decays, since it knows each weight's own rate."""

@@ -1,4 +1,4 @@
-"""Clipping in place, on PyTorch, as `torch.nn.utils.clip_grad_norm_` does it."""
+"""Clipping with PyTorch's own norm."""
 
 import torch
 
@@ -7,18 +7,16 @@ import torch
 def clip_by_global_norm(gradients, limit):
     """Scales gradients down, all by one factor, to a common norm of at most `limit`.
 
-    Keras would square each into a new tensor for the norm, and make the scaled ones new.
+    Keras would square each into a new tensor for the norm.
 
     Args:
-        gradients: list of torch tensors, which change, and None.
-        limit: float.
+        gradients: list of torch tensors and None.
+        limit: float, positive.
 
     Returns:
-        list, the same. All NaN where one holds a number that is not finite, as in Keras.
+        list of new tensors and None. All NaN where one holds a number that is not finite, as in
+        Keras.
     """
-    present = [gradient for gradient in gradients if gradient is not None]
-    norm = torch.nn.utils.get_total_norm(present)
+    norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
     scale = limit / norm.clamp(min=limit) + (norm - norm)
-    for gradient in present:
-        gradient.mul_(scale)
-    return gradients
+    return [None if gradient is None else gradient * scale for gradient in gradients]

@@ -1,5 +1,7 @@
 """The fused attention is the written-out one, with masks and without."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -28,6 +30,27 @@ def test_equals_the_probabilities_times_the_values(mask):
     looking = np.ones((3, 6), bool) if mask is None else ops.convert_to_numpy(mask).any((1, 3))
     looking = np.broadcast_to(looking, (3, 6))
     np.testing.assert_allclose(found[looking], wanted[looking], atol=1e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="of PyTorch alone")
+def test_a_traced_graph_keeps_its_mask():
+    import torch
+
+    from keras_bert_zoo.layers import torch_kernels
+
+    states = torch.as_tensor(STATES.reshape(3, 6, 2, 4))
+    full, some = (torch.as_tensor(mask)[:, None, None] for mask in (np.ones((3, 6)) > 0, PADDING))
+
+    def attend(mask):
+        return torch_kernels.attention(states, states, states, mask)
+
+    assert (attend(full) - attend(some)).abs().max() > 0.01
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # both are told to be slow, or old
+        traced = torch.jit.trace(attend, full)
+        each = torch.func.vmap(attend)(torch.stack([full, some]))
+    assert torch.equal(traced(some), attend(some))
+    assert torch.allclose(each[1], attend(some), atol=1e-6)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's kernel alone draws it")

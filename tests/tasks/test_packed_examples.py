@@ -6,6 +6,7 @@ import pytest
 import support
 
 import keras_bert_zoo as kbz
+from keras_bert_zoo.data.batching import Batches
 from keras_bert_zoo.data.example_packing import ExamplePacking
 from keras_bert_zoo.tasks.feed import Feed
 
@@ -69,6 +70,35 @@ def test_the_loss_is_the_same(batch_size):
     assert together == pytest.approx(alone, abs=1e-5)
 
 
+@pytest.mark.parametrize("batch_size", [4, 21])
+def test_the_metrics_of_answers_are_the_same(batch_size):
+    """Padding, which is one thing alone and another in shared rows, must never win."""
+    model = kbz.QuestionAnswerer(**settings())
+    x, y = (["the film"] * 21, TEXTS), [[(text.split()[0], 0)] for text in TEXTS]
+    alone, together = (
+        model.evaluate(x, y, batch_size, verbose=0, return_dict=True, pack_examples=packs)
+        for packs in (False, True)
+    )
+    assert together == pytest.approx(alone, abs=1e-5)
+    assert alone == pytest.approx(model.evaluate(x, y, 1, verbose=0, return_dict=True), abs=1e-5)
+
+
+def test_hidden_tokens_are_the_same():
+    ids = np.random.default_rng(0).integers(5, 29, (6, 12)).astype("int32")
+    mask = (np.arange(12) < np.array([12, 3, 5, 12, 4, 2])[:, None]).astype("int32")
+    x = {"token_ids": ids * mask, "padding_mask": mask, "mask_positions": np.ones((6, 1), "int32")}
+    y = {"masked_lm": ids[:, 1:2], "next_sentence": np.arange(6) % 2}
+    for model, labels in (
+        (kbz.MaskedLM(**settings()), y["masked_lm"]),
+        (kbz.Pretrainer(**settings()), y),
+    ):
+        alone, together = (
+            model.evaluate(x, labels, 4, verbose=0, return_dict=True, pack_examples=packs)
+            for packs in (False, True)
+        )
+        assert together == pytest.approx(alone, abs=1e-5)
+
+
 @pytest.mark.parametrize("make", [classifier, tagger])
 def test_a_training_is_the_same(make):
     x, y = (TEXTS, ["no", "yes", "yes"] * 7) if make is classifier else (SENTENCES, TAGS)
@@ -115,6 +145,31 @@ def test_a_backbone_takes_them_by_itself():
         where = real if name == "sequence_output" else slice(None)
         found, wanted = (keras.ops.convert_to_numpy(x[name])[where] for x in (two, one))
         np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_a_training_is_validated_on_a_dataset_too():
+    model, data = classifier(), Batches(classifier().encode_texts(TEXTS[:4]), 4, "given")
+    x, y = data[0][0], np.array([0, 1, 1, 0])
+
+    class Data(keras.utils.PyDataset):
+        num_batches = 1
+
+        def __getitem__(self, batch):
+            return x, y
+
+    options = {"pack_examples": True, "verbose": 0, "validation_data": Data()}
+    history = model.fit(TEXTS, ["no", "yes", "yes"] * 7, batch_size=8, **options).history
+    wanted = model.evaluate(x, y, verbose=0, return_dict=True)["loss"]
+    assert history["val_loss"][0] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_wrong_arrays_are_named():
+    model = classifier(max_sequence_length=32)
+    x = {"token_ids": np.full((2, 33), 7)}
+    with pytest.raises(ValueError, match="33 tokens long; max_sequence_length is 32"):
+        model.predict(x, pack_examples=True)
+    with pytest.raises(ValueError, match="packed_places is missing"):
+        model.backbone({"token_ids": [[2, 3]], "packed_rows": [[0, 1]]})
 
 
 def test_who_cannot_says_so():
