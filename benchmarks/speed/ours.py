@@ -31,29 +31,15 @@ def inference(size, data):
 
 
 def training(size, data):
-    model = kbz.TextClassifier(_backbone(size), labels=LABELS)
     x = sizes.dense_inputs(sizes.BATCHES[size])
-    y = sizes.two_classes(len(x["token_ids"]))
-    model.compile(kbz.create_optimizer(1e-5, 1000))
-
-    def run():
-        model.fit(x, y, batch_size=sizes.ROWS, epochs=1, verbose=0)
-        return len(y)
-
-    return run
+    model = kbz.TextClassifier(_backbone(size), labels=LABELS)
+    return _trained(model, x, sizes.two_classes(len(x["token_ids"])), sizes.ROWS)
 
 
 def memory(size, data, remat=False):
-    model = kbz.TextClassifier(_backbone(size, remat=remat), labels=LABELS)
     x = sizes.dense_inputs(rows=sizes.LONG_ROWS, length=sizes.LONG_LENGTH)
-    y = sizes.two_classes(sizes.LONG_ROWS)
-    model.compile(kbz.create_optimizer(1e-5, 1000))
-
-    def run():
-        model.fit(x, y, batch_size=sizes.LONG_ROWS, epochs=1, verbose=0)
-        return len(y)
-
-    return run
+    model = kbz.TextClassifier(_backbone(size, remat=remat), labels=LABELS)
+    return _trained(model, x, sizes.two_classes(sizes.LONG_ROWS), sizes.LONG_ROWS)
 
 
 def memory_with_remat(size, data):
@@ -61,17 +47,21 @@ def memory_with_remat(size, data):
 
 
 def pretraining(size, data):
-    model = kbz.Pretrainer(_backbone(size))
     x = sizes.dense_inputs(sizes.BATCHES[size])
     rows = len(x["token_ids"])
     x["mask_positions"] = sizes.hidden_positions(rows)
     hidden = np.take_along_axis(x["token_ids"], x["mask_positions"], axis=1)
     y = {"masked_lm": hidden, "next_sentence": sizes.two_classes(rows)}
+    return _trained(kbz.Pretrainer(_backbone(size)), x, y, sizes.ROWS)
+
+
+def _trained(model, x, y, batch_size):
+    """A round that trains once on each row."""
     model.compile(kbz.create_optimizer(1e-5, 1000))
 
     def run():
-        model.fit(x, y, batch_size=sizes.ROWS, epochs=1, verbose=0)
-        return rows
+        model.fit(x, y, batch_size=batch_size, epochs=1, verbose=0)
+        return len(x["token_ids"])
 
     return run
 
