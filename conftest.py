@@ -10,22 +10,15 @@ PRESET = "all_minilm_l6_v2_en"
 
 # Doctests import every module; some need a package that is not everywhere.
 NEEDED = {
-    "torch": ["training/torch_adamw.py", "training/torch_random.py", "export/onnx_model.py"],
+    "torch": ["*/torch_*.py", "export/onnx_model.py"],
     "openvino": ["export/openvino_model.py"],
 }
-collect_ignore = [
-    f"keras_bert_zoo/{name}"
-    for package, names in NEEDED.items()
-    if importlib.util.find_spec(package) is None
-    for name in names
-]
+missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 # And some the TensorFlow backend.
 GRAPHS = ("graph_*.py", "services/*", "warmup.py", "saved_model.py", "litert_model.py")
-collect_ignore_glob = (
-    []
-    if keras.backend.backend() == "tensorflow"
-    else [f"keras_bert_zoo/export/{name}" for name in GRAPHS]
-)
+collect_ignore_glob = [f"keras_bert_zoo/{name}" for package in missing for name in NEEDED[package]]
+if keras.backend.backend() != "tensorflow":
+    collect_ignore_glob += [f"keras_bert_zoo/export/{name}" for name in GRAPHS]
 
 
 @pytest.fixture(autouse=True)

@@ -43,3 +43,13 @@ def test_lora_and_int8_reach_it():
     layer.quantize("int8")
     after = ops.convert_to_numpy(layer(X))
     assert 0 < np.abs(after - before).max() < 0.05
+
+
+def test_whole_numbers_are_taken_as_keras_takes_them():
+    ours, theirs = (made(5, bias_initializer="normal") for made in (Dense, keras.layers.Dense))
+    x = ops.convert_to_tensor(np.arange(16, dtype="int32").reshape(2, 8))
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+    theirs.set_weights(ours.get_weights())
+    one, two = (ops.convert_to_numpy(layer(x)) for layer in (ours, theirs))
+    np.testing.assert_allclose(one, two, rtol=1e-5)

@@ -128,6 +128,17 @@ def test_clipping_is_that_of_keras(size):
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
 
+def test_clipping_leaves_what_it_is_given():
+    gradient = ops.convert_to_tensor(np.array([3.0, 4.0], "float32"))
+    # Two gradients in one place, as a sum's are, must not be scaled twice.
+    clipped = kbz.AdamW(0.1, global_clipnorm=1.0)._clip_gradients([gradient, gradient])
+    for found in clipped:
+        np.testing.assert_allclose(ops.convert_to_numpy(found), [0.6 / 2**0.5, 0.8 / 2**0.5], 1e-6)
+    np.testing.assert_array_equal(ops.convert_to_numpy(gradient), [3.0, 4.0])
+    (kept,) = kbz.AdamW(0.1, global_clipnorm=-1.0)._clip_gradients([gradient])
+    np.testing.assert_array_equal(ops.convert_to_numpy(kept), [3.0, 4.0])
+
+
 def test_clipping_shrinks_the_moments():
     """A control for the clipped case above, where Adam's first step hides the gradient's size."""
 
