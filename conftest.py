@@ -10,6 +10,8 @@ PRESET = "all_minilm_l6_v2_en"
 
 # Doctests import every module; some need a package that is not everywhere.
 NEEDED = {
+    "jax": ["*/jax_*.py"],
+    "tensorflow": ["*/tensorflow_*.py"],
     "torch": ["*/torch_*.py", "export/onnx_model.py"],
     "openvino": ["export/openvino_model.py"],
 }

@@ -37,7 +37,7 @@ MAY_IMPORT_BACKENDS = {
     "checkpoints.readers",
     "checkpoints.keras_hub",
     "data.backend_dataset",
-    "layers.torch_kernels",
+    *(f"layers.{backend}_kernels" for backend in ("jax", "tensorflow", "torch")),
     "training.torch_adamw",
     "training.torch_clipping",
     "training.torch_random",

@@ -10,6 +10,7 @@ Prints markdown tables; `--results` keeps every round as JSON lines.
 
 import argparse
 import datetime
+import functools
 import json
 import os
 import statistics
@@ -63,21 +64,21 @@ class Side:
         module: str. `module` or `module:job`.
         job, what, data: as `worker.py` takes them.
         backend: str or None. Of Keras.
-        threads: int or None. None leaves the libraries their own choice.
+        cores: list of ints, or None. The processor's cores it may use; None for all.
     """
 
-    def __init__(self, name, module, job, what, data, backend, threads):
+    def __init__(self, name, module, job, what, data, backend, cores):
         self.name = name
         module, _, other = module.partition(":")
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
         environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
         if backend is not None:
             environment["KERAS_BACKEND"] = backend
-        if threads is not None:
-            environment["OMP_NUM_THREADS"] = str(threads)
         self.process = subprocess.Popen(
             [sys.executable, HERE / "worker.py", module, other or job, what, str(data)],
             env=environment,
+            # The libraries choose as many threads as there are cores.
+            preexec_fn=cores and functools.partial(os.sched_setaffinity, 0, cores),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -123,7 +124,7 @@ def sides_of(job, what, arguments):
     ]
     sides = []
     for name, module, backend in wanted:
-        side = Side(name, module, job, what, arguments.data, backend, arguments.threads)
+        side = Side(name, module, job, what, arguments.data, backend, arguments.cores)
         if side.wait():
             sides.append(side)
         else:
@@ -177,7 +178,9 @@ def parse(arguments=None):
     parser.add_argument("--only", nargs="+", help="some of the sizes or sets")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, help="of each process; all cores by default")
+    parser.add_argument(
+        "--cores", type=int, nargs="+", help="numbers of those to use"
+    )
     parser.add_argument("--results", type=Path, help="a file of JSON lines that is added to")
     return parser.parse_args(arguments)
 

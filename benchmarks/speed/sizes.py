@@ -22,7 +22,7 @@ ROWS, LENGTH = 16, 128
 # The one batch whose memory is measured.
 LONG_ROWS, LONG_LENGTH = 8, 512
 # Batches of a dense round, so that it takes a second or so.
-BATCHES = {"tiny": 24, "mini": 12, "small": 6, "minilm": 4, "base": 1}
+BATCHES = {"tiny": 24, "mini": 12, "small": 3, "minilm": 3, "base": 1}
 # Hidden tokens of a row of pre-training.
 HIDDEN = 20
 # Texts a round. A long text takes as much time as a dozen sentences.

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-WARMING_ROUNDS = 2
+WARMING_ROUNDS = 1
 
 
 def main(module, job, what, data):

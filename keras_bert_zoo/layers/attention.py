@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_bert_zoo.layers.dense import Dense
+from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
 
 
@@ -43,7 +44,7 @@ class SelfAttention(keras.layers.Layer):
         self.num_heads = num_heads
         self.dropout = dropout
         self.initializer_range = initializer_range
-        self.probability_dropout = keras.layers.Dropout(
+        self.probability_dropout = Dropout(
             dropout, dtype=self.dtype_policy, name="probability_dropout"
         )
 
@@ -92,9 +93,10 @@ class SelfAttention(keras.layers.Layer):
 
     def _project(self, hidden_states):
         batch, length, _ = ops.shape(hidden_states)
-        qkv = self.qkv(hidden_states)  # (B, L, 3 D)
-        qkv = ops.reshape(qkv, (batch, length, 3, self.num_heads, self.head_dim))
-        return qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2]
+        # Split, not sliced: the gradients of slices are sums over arrays that are mostly zeros.
+        parts = ops.split(self.qkv(hidden_states), 3, axis=-1)  # (B, L, D) each
+        shape = (batch, length, self.num_heads, self.head_dim)
+        return [ops.reshape(part, shape) for part in parts]
 
     def _probabilities(self, query, key, attention_mask):
         query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, L, K)

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
 
 
@@ -65,7 +66,7 @@ class EncoderEmbeddings(keras.layers.Layer):
         self.norm = keras.layers.LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="norm"
         )
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy, name="dropout")
+        self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy, name="dropout")
 
     def _table(self, rows, name):
         return keras.layers.Embedding(

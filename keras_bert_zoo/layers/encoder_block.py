@@ -7,6 +7,7 @@ import keras
 from keras_bert_zoo.layers.activations import activation_function
 from keras_bert_zoo.layers.attention import SelfAttention
 from keras_bert_zoo.layers.dense import Dense
+from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
 from keras_bert_zoo.layers.rematerialization import rematerialized
 
@@ -111,7 +112,7 @@ class EncoderBlock(keras.layers.Layer):
         )
 
     def _dropout(self, name):
-        return keras.layers.Dropout(self.dropout, dtype=self.dtype_policy, name=name)
+        return Dropout(self.dropout, dtype=self.dtype_policy, name=name)
 
     def compute_output_shape(self, hidden_shape):
         return hidden_shape

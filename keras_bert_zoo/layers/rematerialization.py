@@ -16,8 +16,10 @@ def rematerialized(layer, forward, hidden_states):
 
     Source: Chen et al. 2016.
     """
-    if keras.backend.backend() == "torch":  # which puts its random numbers back by itself
-        return keras.remat(forward)(hidden_states)
+    if keras.backend.backend() == "torch":
+        from keras_bert_zoo.layers import torch_kernels
+
+        return torch_kernels.rematerialized(forward, hidden_states)
     values = []
     if keras.backend.backend() == "jax":  # whose values are those of the scope around this one
         values += [(variable, variable.value) for variable in layer.variables]

@@ -1,7 +1,10 @@
 """PyTorch's kernels for what `keras.ops` does in more steps, or with copies."""
 
+import math
+
 import torch
 from torch.nn import functional
+from torch.utils import checkpoint
 
 
 def linear(inputs, kernel, bias):
@@ -53,3 +56,27 @@ def _hides_nothing(mask):
 def _finite(mask, dtype):
     """A mask to add, which gives numbers rather than NaN to a row that may look at nothing."""
     return (~mask).to(dtype) * (torch.finfo(dtype).min / 2)
+
+
+def random_mask(shape, steps):
+    """A bool mask, False at `steps` in 65,536 of its places: four from each number drawn.
+
+    On the CPU, by PyTorch's own generator there.
+
+    Args:
+        shape: tuple of ints.
+        steps: int, above 0 and below 65,536.
+    """
+    size = math.prod(shape)
+    words = torch.empty(-(-size // 4), dtype=torch.int64, device="cpu").random_(-(2**63), None)
+    return (words.view(torch.int16)[:size] >= steps - 2**15).view(shape)
+
+
+def rematerialized(forward, inputs):
+    """`forward(inputs)`, computed again where gradients need what lies between.
+
+    PyTorch puts its random numbers back by itself. It would leave the second pass by an exception
+    once it has what it needs; Keras's layers keep the frames of one, and with them every tensor.
+    """
+    with checkpoint.set_checkpoint_early_stop(False):
+        return checkpoint.checkpoint(forward, inputs, use_reentrant=False)

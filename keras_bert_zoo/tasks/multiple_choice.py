@@ -9,6 +9,7 @@ from keras_bert_zoo.data.labels import label_list
 from keras_bert_zoo.data.probabilities import softmax
 from keras_bert_zoo.export.samples import CHOICES, PROMPTS
 from keras_bert_zoo.layers.choices import ABSENT, FlattenChoices, GroupChoices
+from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.texts import check_texts
@@ -70,7 +71,7 @@ class MultipleChoice(Task):
         # === Layers ===
         config = backbone.config
         rate = config.dropout if dropout is None else dropout
-        head_dropout = keras.layers.Dropout(rate, dtype=backbone.dtype_policy, name="head_dropout")
+        head_dropout = Dropout(rate, dtype=backbone.dtype_policy, name="head_dropout")
         head = keras.layers.Dense(
             1,
             kernel_initializer=initializer(config.initializer_range),

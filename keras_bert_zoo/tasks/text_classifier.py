@@ -7,6 +7,7 @@ from keras import ops
 from keras_bert_zoo.data import labels as label_data
 from keras_bert_zoo.data.batching import TextExamples
 from keras_bert_zoo.export.samples import SECOND_TEXTS, TEXTS
+from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
 from keras_bert_zoo.tasks.classification_head import (
     PROBLEM_TYPES,
@@ -87,7 +88,7 @@ class TextClassifier(LabelledTask):
         # === Layers ===
         config = backbone.config
         rate = config.dropout if dropout is None else dropout
-        head_dropout = keras.layers.Dropout(rate, dtype=backbone.dtype_policy, name="head_dropout")
+        head_dropout = Dropout(rate, dtype=backbone.dtype_policy, name="head_dropout")
         head = keras.layers.Dense(
             num_classes,
             kernel_initializer=initializer(config.initializer_range),

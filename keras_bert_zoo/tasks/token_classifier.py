@@ -11,6 +11,7 @@ from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.data.words import sentence_windows, words_of_lists, words_of_texts
 from keras_bert_zoo.export.samples import CONTEXTS, TEXTS
 from keras_bert_zoo.layers.crf import LinearChainCRF
+from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
 from keras_bert_zoo.tasks.classification_head import checked_classes
 from keras_bert_zoo.tasks.export_cases import padded
@@ -98,7 +99,7 @@ class TokenClassifier(LabelledTask):
         # === Layers ===
         config = backbone.config
         rate = config.dropout if dropout is None else dropout
-        head_dropout = keras.layers.Dropout(rate, dtype=backbone.dtype_policy, name="head_dropout")
+        head_dropout = Dropout(rate, dtype=backbone.dtype_policy, name="head_dropout")
         head = keras.layers.Dense(
             num_classes,
             kernel_initializer=initializer(config.initializer_range),

@@ -1,6 +1,7 @@
 """Computing again what gradients need changes neither the losses nor the random numbers."""
 
 import functools
+import gc
 
 import keras
 import numpy as np
@@ -54,6 +55,25 @@ def test_the_block_is_computed_twice(monkeypatch):
         losses.__wrapped__(remat)
         found.append(counts[0])
     assert found[1] > 1.5 * found[0]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch keeps tensors in frames")
+def test_nothing_is_held_after_a_step():
+    """An exception that ends the second pass would keep its frames, and attention's tensors."""
+    import torch
+
+    rows, length, heads = 4, 23, 2
+    ids = np.ones((rows, length), "int32")
+    task = kbz.TextClassifier(support.tiny_backbone(remat=True), labels=["no", "yes"])
+    task.compile(kbz.create_optimizer(1e-2))
+    gc.collect()
+    gc.disable()
+    try:
+        task.train_on_batch(dict.fromkeys(INPUTS, ids), LABELS[:rows])
+        held = [thing for thing in gc.get_objects() if type(thing) is torch.Tensor]
+        assert not [tensor for tensor in held if tensor.shape == (rows, heads, length, length)]
+    finally:
+        gc.enable()
 
 
 def test_a_saved_backbone_keeps_the_choice(backbone):

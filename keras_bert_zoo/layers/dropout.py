@@ -1,0 +1,44 @@
+"""Dropout that draws half the random bits or fewer."""
+
+import keras
+from keras import ops
+
+# A rate is kept to a 65,536th: 0.1 is 0.100006.
+STEPS = 2**16
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class Dropout(keras.layers.Dropout):
+    """As `keras.layers.Dropout`, with 16 random bits an element where Keras draws 32 or more.
+
+    What is kept is scaled by the rate as it is drawn, so the expectation is exact. On PyTorch
+    this goes for CPUs, whose generator is slow, and for layers without a seed of their own.
+    """
+
+    def call(self, inputs, training=False):
+        steps = round(self.rate * STEPS)
+        if not training or steps == 0:
+            return inputs
+        if steps == STEPS or self.noise_shape is not None or not self._draws_bits(inputs):
+            return super().call(inputs, training=training)
+        keep = self._keep(ops.shape(inputs), steps)
+        return ops.where(keep, inputs * (STEPS / (STEPS - steps)), 0)
+
+    def _draws_bits(self, inputs):
+        if keras.backend.backend() == "torch":
+            return self.seed is None and inputs.device.type == "cpu"
+        return True
+
+    def _keep(self, shape, steps):
+        """A mask of a shape, True but for `steps` in `STEPS`."""
+        if keras.backend.backend() == "torch":
+            from keras_bert_zoo.layers import torch_kernels
+
+            return torch_kernels.random_mask(shape, steps)
+        if keras.backend.backend() == "jax":
+            from keras_bert_zoo.layers import jax_kernels
+
+            return jax_kernels.random_mask(shape, steps, self.seed_generator.next())
+        from keras_bert_zoo.layers import tensorflow_kernels
+
+        return tensorflow_kernels.random_mask(shape, steps, self.seed_generator.next())

@@ -1,0 +1,17 @@
+"""What TensorFlow does in fewer steps than `keras.random`."""
+
+import tensorflow as tf
+
+
+def random_mask(shape, steps, seed):
+    """A bool mask, False at `steps` in 65,536 of its places: two from each number drawn.
+
+    Args:
+        shape: tuple of ints and scalar tensors.
+        steps: int, above 0 and below 65,536.
+        seed: int, `(2,)`.
+    """
+    *rows, width = shape
+    words = tf.random.stateless_uniform([*rows, (width + 1) // 2], seed, None, None, tf.int32)
+    halves = tf.reshape(tf.bitcast(words, tf.int16), [*rows, -1])
+    return (halves >= tf.constant(steps - 2**15, tf.int16))[..., :width]
