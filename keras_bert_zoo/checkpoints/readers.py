@@ -11,9 +11,14 @@ import numpy as np
 from keras_bert_zoo.checkpoints.errors import CheckpointError
 from keras_bert_zoo.checkpoints.pickle_reader import PickleReader
 
+# What numpy reads from the file as it lies there. The library brings the other types.
+MAPPED = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+
 
 class SafetensorsReader(collections.abc.Mapping):
-    """The tensors of a safetensors file, each read when it is asked for.
+    """The tensors of a safetensors file, mapped into memory: read when they are used.
+
+    To keep an array is to keep the file open, and what it holds may change with the file: copy it.
 
     Args:
         path: str or Path.
@@ -32,6 +37,11 @@ class SafetensorsReader(collections.abc.Mapping):
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path} is truncated or no safetensors file: {error}") from error
         self._names = tuple(self._file.keys())
+        with open(path, "rb") as file:
+            start = 8 + int.from_bytes(file.read(8), "little")
+            self._entries = json.loads(file.read(start - 8))
+        # A private map: writing to an array changes no file.
+        self._data = np.memmap(path, mode="c")[start:]
 
     @property
     def metadata(self):
@@ -41,6 +51,12 @@ class SafetensorsReader(collections.abc.Mapping):
     def __getitem__(self, name):
         if name not in self._names:
             raise KeyError(name)
+        entry = self._entries[name]
+        if entry["dtype"] in MAPPED:
+            array = self._data[slice(*entry["data_offsets"])].view(np.ndarray)
+            array = array.view(MAPPED[entry["dtype"]]).reshape(entry["shape"])
+            if array.flags.aligned:
+                return array
         try:
             return self._file.get_tensor(name)
         except self._error as error:

@@ -4,6 +4,7 @@ import dataclasses
 import fnmatch
 import re
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -269,7 +270,10 @@ def _assign(variable, parts, source):
                 f"needs {wanted}{'' if row.part is None else ' there'}."
             )
     values = [parts[part][1] for part in sorted(parts)]
-    variable.assign(values[0] if None in parts else np.concatenate(values, axis=-1))
+    value = values[0] if None in parts else np.concatenate(values, axis=-1)
+    if keras.backend.backend() != "torch":  # which copies; the others may keep the array itself
+        value = np.array(value, order="C")
+    variable.assign(value)
 
 
 def _short_list(names, most=6):

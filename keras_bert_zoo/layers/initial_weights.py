@@ -4,13 +4,14 @@ import contextlib
 import contextvars
 
 import keras
+from keras import ops
 
 _WEIGHTS_FOLLOW = contextvars.ContextVar("weights_follow", default=False)
 
 
 @contextlib.contextmanager
 def weights_follow():
-    """Within it an encoder starts from zeros, since all of its weights are loaded next.
+    """Within it an encoder starts from nothing, since all of its weights are loaded next.
 
     To draw them at random would take most of the time of loading a model.
     """
@@ -33,4 +34,11 @@ def initializer(initializer_range, optional=False):
     """
     # Made in any case, so that what is drawn after it does not hang on whether it was.
     normal = keras.initializers.TruncatedNormal(stddev=initializer_range)
-    return "zeros" if _WEIGHTS_FOLLOW.get() and not optional else normal
+    return Unset() if _WEIGHTS_FOLLOW.get() and not optional else normal
+
+
+class Unset(keras.initializers.Zeros):
+    """What lies in memory, on PyTorch; zeros elsewhere, which reserve nothing by `empty`."""
+
+    def __call__(self, shape, dtype=None):
+        return ops.empty(shape, dtype=dtype)

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_bert_zoo.checkpoints.errors import CheckpointError
@@ -73,7 +74,7 @@ class TrainingCheckpoints(keras.callbacks.Callback):
                 f"{self.path} is of another model or optimizer: they differ in {odd[0]}"
                 f"{f' and {len(odd) - 1} more' if len(odd) > 1 else ''}."
             )
-        arrays = {name: tensors[name] for name in variables}
+        arrays = {name: np.array(tensors[name]) for name in variables}  # not the file's own
         for name, variable in variables.items():
             if tuple(variable.shape) != arrays[name].shape:
                 raise CheckpointError(

@@ -11,6 +11,7 @@ import keras
 import ml_dtypes
 import numpy as np
 import pytest
+import support
 
 import keras_bert_zoo as kbz
 from keras_bert_zoo.checkpoints.pickle_reader import PickleReader
@@ -324,3 +325,37 @@ def test_half_precision_tensors_load_exactly(tmp_path):
         save_safetensors({"a": array}, tmp_path / "a.safetensors")
         variable.assign(SafetensorsReader(tmp_path / "a.safetensors")["a"])
         assert np.array_equal(keras.ops.convert_to_numpy(variable), array.astype("float32"))
+
+
+def test_a_loaded_model_does_not_change_with_its_file(tmp_path, backbone):
+    x = {"token_ids": np.arange(5, 13)[None]}
+    support.scramble(backbone)
+    before = keras.ops.convert_to_numpy(backbone(x)["sequence_output"])
+    backbone.export_to_transformers(tmp_path)
+    again = kbz.Backbone.from_preset(tmp_path)
+    (path,) = tmp_path.glob("*.safetensors")
+    with path.open("r+b") as file:
+        file.seek(-(path.stat().st_size // 2), 2)
+        file.write(bytes(path.stat().st_size // 2))
+    after = keras.ops.convert_to_numpy(again(x)["sequence_output"])
+    np.testing.assert_allclose(after, before, atol=1e-6)
+
+
+@pytest.mark.parametrize("shift", range(8))
+def test_tensors_lie_anywhere(tmp_path, shift):
+    """A header may have any length, so that numbers lie across the processor's words."""
+    header = json.dumps({"a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}})
+    header = header.encode() + b" " * shift
+    values = np.arange(6, dtype="float32").reshape(2, 3)
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + values.tobytes())
+    np.testing.assert_array_equal(SafetensorsReader(path)["a"], values)
+
+
+def test_writing_to_an_array_changes_no_file(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save_safetensors({"a": np.ones(3, "float32"), "none": np.zeros((0, 4), "float16")}, path)
+    tensors = SafetensorsReader(path)
+    assert tensors["none"].shape == (0, 4)
+    tensors["a"][:] = 5
+    np.testing.assert_array_equal(SafetensorsReader(path)["a"], 1)
