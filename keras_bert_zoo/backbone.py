@@ -9,7 +9,7 @@ from keras_bert_zoo.checkpoints import keras_hub
 from keras_bert_zoo.checkpoints.config_keys import write_config
 from keras_bert_zoo.checkpoints.transfer import dump
 from keras_bert_zoo.config import EncoderConfig
-from keras_bert_zoo.encoder_inputs import EncoderModel, encoder_inputs
+from keras_bert_zoo.encoder_inputs import EncoderModel, encoder_inputs, is_packed
 from keras_bert_zoo.extended_backbone import ExtendedBackbone
 from keras_bert_zoo.families import FAMILIES
 from keras_bert_zoo.layers import AttentionMask, EncoderBlock, Pooler
@@ -17,6 +17,7 @@ from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
 from keras_bert_zoo.layers.initial_weights import initializer, weights_follow
 from keras_bert_zoo.packed_encoder import encode_packed
+from keras_bert_zoo.pooled_encoder import encode_pooled
 
 
 class Backbone(EncoderModel):
@@ -40,6 +41,8 @@ class Backbone(EncoderModel):
             padding_mask: int or bool, `(B, L)`, optional. 1 at real tokens; defaults to all real.
             packed_rows, packed_places: int, both or neither. For examples that share rows while
                 they are encoded; see `packed_encoder`.
+        pooled_only: bool. Whether `pooled_output` is all that is wanted, which the last block does
+            with a quarter of its work. Defaults to False.
 
     Returns:
         dict of `sequence_output`, float, `(B, L, D)`, and, with a pooler, `pooled_output`, float,
@@ -152,8 +155,17 @@ class Backbone(EncoderModel):
 
     # === Call ===
 
+    def call(self, inputs, training=None, mask=None, pooled_only=False):
+        if pooled_only and not is_packed(inputs):
+            return encode_pooled(self, self._fill(inputs), training)
+        return super().call(inputs, training=training, mask=mask)
+
     def call_packed(self, inputs, training=None):
         return encode_packed(self, inputs, training)
+
+    def compute_output_spec(self, inputs, training=None, mask=None, pooled_only=False):
+        spec = super().compute_output_spec(inputs, training=training, mask=mask)
+        return {"pooled_output": spec["pooled_output"]} if pooled_only else spec
 
     # === Training ===
 

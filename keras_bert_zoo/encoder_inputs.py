@@ -20,6 +20,11 @@ PACKING = ("packed_rows", "packed_places")
 _AXES = {2: "(B, L)", 3: "(B, N, L)"}
 
 
+def is_packed(inputs):
+    """Whether inputs tell which examples share a row."""
+    return PACKING[0] in inputs
+
+
 class EncoderModel(keras.Model):
     """A functional model over a dict of which `segment_ids` and `padding_mask` may be absent.
 
@@ -41,7 +46,7 @@ class EncoderModel(keras.Model):
 
     def call(self, inputs, training=None, mask=None):
         inputs = self._fill(inputs)
-        if PACKING[0] in inputs:
+        if is_packed(inputs):
             return self.call_packed(inputs, training)
         return super().call(inputs, training=training, mask=mask)
 

@@ -169,6 +169,40 @@ def test_every_kind_of_encoder_runs_and_is_saved_exactly(changes, tmp_path):
     assert len(states["attentions"]) == backbone.config.num_layers
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"num_layers": 1},
+        {"share_layers": True, "num_layers": 3, "embedding_dim": 8},
+        {"num_segments": 0, "position_offset": 2},
+    ],
+    ids=str,
+)
+def test_the_pooled_output_alone_is_the_same(changes):
+    backbone = support.scramble(support.tiny_backbone(**changes))
+    feed = {"token_ids": IDS, "padding_mask": MASK}
+    pooled = backbone(feed, pooled_only=True)
+    assert list(pooled) == ["pooled_output"]
+    wanted = outputs(backbone, feed)["pooled_output"]
+    np.testing.assert_allclose(numpy(pooled["pooled_output"]), wanted, atol=1e-6)
+    symbolic = backbone(backbone.input, pooled_only=True)
+    assert {name: value.shape for name, value in symbolic.items()} == {"pooled_output": (None, 16)}
+
+
+def test_the_last_block_leaves_out_what_no_pooler_reads(monkeypatch):
+    shapes, encode = [], kbz.layers.EncoderBlock._encode
+
+    def noted(self, *args, **kwargs):
+        shapes.append(encode(self, *args, **kwargs).shape[1])
+        return encode(self, *args, **kwargs)
+
+    backbone = support.tiny_backbone(num_layers=3)
+    monkeypatch.setattr(kbz.layers.EncoderBlock, "_encode", noted)
+    backbone({"token_ids": IDS}, pooled_only=True)
+    assert shapes == [4, 4, 1]
+
+
 def test_shared_layers_hold_one_block():
     blocks = {w.path.split("/")[0] for w in support.tiny_backbone(share_layers=True).weights}
     assert blocks == {"embeddings", "layer_0", "pooler"}

@@ -16,7 +16,7 @@ FLOORS = (
     ("hub",),
     ("presets",),
     ("encoder_inputs", "pretrained", "transformers_export"),
-    ("packed_encoder", "extended_backbone"),
+    ("packed_encoder", "pooled_encoder", "extended_backbone"),
     ("text", "backbone"),
     ("preprocessor",),
     ("data",),

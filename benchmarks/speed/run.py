@@ -178,9 +178,7 @@ def parse(arguments=None):
     parser.add_argument("--only", nargs="+", help="some of the sizes or sets")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument(
-        "--cores", type=int, nargs="+", help="numbers of those to use"
-    )
+    parser.add_argument("--cores", type=int, nargs="+", help="numbers of those to use")
     parser.add_argument("--results", type=Path, help="a file of JSON lines that is added to")
     return parser.parse_args(arguments)
 

@@ -14,9 +14,6 @@ _FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 SORTING_WINDOW = 64
 GROUPING_WINDOW = 8
 
-# What lengths are rounded up to where a new length costs no compilation.
-_STEP = 8
-
 # Rows of the one batch of a few examples, where each number of rows costs a compilation.
 _FEW_ROWS = (1, 8)
 
@@ -29,15 +26,6 @@ def bucket_lengths(max_length):
     """
     rounded = {min(max_length, max(8, -(-int(max_length * f) // 8) * 8)) for f in _FRACTIONS}
     return tuple(sorted(rounded))
-
-
-def fine_lengths(max_length):
-    """The lengths that rows are padded to where nothing is compiled: every multiple of 8.
-
-    >>> fine_lengths(30)
-    (8, 16, 24, 30)
-    """
-    return (*range(_STEP, max_length, _STEP), max_length)
 
 
 def bucket_for(length, buckets):
@@ -76,8 +64,8 @@ class TextExamples:
         self.preprocessor = preprocessor
         self.examples = examples
         self.segments = segments
-        lengths = bucket_lengths if compiled else fine_lengths
-        self.buckets = lengths(preprocessor.max_length)
+        longest = preprocessor.max_length
+        self.buckets = bucket_lengths(longest) if compiled else range(1, longest + 1)
         self.lengths = np.array([len(example) for example in examples], "int64")
 
     def __len__(self):

@@ -71,8 +71,11 @@ class SelfAttention(keras.layers.Layer):
         self.output_dense.build(hidden_shape)
         self.built = True
 
-    def call(self, hidden_states, attention_mask=None, training=None):
+    def call(self, hidden_states, attention_mask=None, training=None, first_token_only=False):
         query, key, value = self._project(hidden_states)  # (B, L, H, K) each
+        if first_token_only:
+            query = query[:, :1]
+            attention_mask = None if attention_mask is None else attention_mask[:, :, :1]
         dropout = self.dropout if training else 0.0
         attend = _fused_attention(query, dropout)
         if attend is None:
@@ -83,7 +86,8 @@ class SelfAttention(keras.layers.Layer):
             context = ops.transpose(context, (0, 2, 1, 3))  # (B, L, H, K)
         else:
             context = attend(query, key, value, mask=attention_mask)
-        context = ops.reshape(context, ops.shape(hidden_states))  # (B, L, D)
+        batch, length, width = ops.shape(hidden_states)
+        context = ops.reshape(context, (batch, 1 if first_token_only else length, width))
         return self.output_dense(context)
 
     def probabilities(self, hidden_states, attention_mask=None):
@@ -110,6 +114,13 @@ class SelfAttention(keras.layers.Layer):
 
     def compute_output_shape(self, hidden_shape):
         return hidden_shape
+
+    def compute_output_spec(
+        self, hidden_states, attention_mask=None, training=None, first_token_only=False
+    ):
+        batch, length, width = hidden_states.shape
+        shape = (batch, 1 if first_token_only else length, width)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
         return {

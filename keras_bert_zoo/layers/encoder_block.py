@@ -30,9 +30,11 @@ class EncoderBlock(keras.layers.Layer):
     Call arguments:
         hidden_states: float, `(B, L, D)`.
         attention_mask: bool, `(B, 1, 1, L)` or `(B, 1, L, L)`, optional. See `AttentionMask`.
+        first_token_only: bool. Whether the other tokens' output is left out, where nothing reads
+            it. Defaults to False.
 
     Returns:
-        float, `(B, L, D)`.
+        float, `(B, L, D)`; `(B, 1, D)` with `first_token_only`.
 
     Source: Devlin et al. 2018, §3; Google's `modeling.transformer_model`.
     """
@@ -83,15 +85,27 @@ class EncoderBlock(keras.layers.Layer):
         self.output_norm.build(hidden_shape)
         self.built = True
 
-    def call(self, hidden_states, attention_mask=None, training=None):
-        if not (self.remat and training):
-            return self._encode(hidden_states, attention_mask, training)
-        forward = functools.partial(self._encode, attention_mask=attention_mask, training=True)
-        return rematerialized(self, forward, hidden_states)
+    def call(self, hidden_states, attention_mask=None, training=None, first_token_only=False):
+        encode = functools.partial(
+            self._encode,
+            attention_mask=attention_mask,
+            training=training,
+            first_token_only=first_token_only,
+        )
+        if self.remat and training:
+            return rematerialized(self, encode, hidden_states)
+        return encode(hidden_states)
 
-    def _encode(self, hidden_states, attention_mask, training):
-        attended = self.attention(hidden_states, attention_mask=attention_mask, training=training)
+    def _encode(self, hidden_states, attention_mask, training, first_token_only):
+        attended = self.attention(
+            hidden_states,
+            attention_mask=attention_mask,
+            training=training,
+            first_token_only=first_token_only,
+        )
         attended = self.attention_dropout_layer(attended, training=training)
+        if first_token_only:
+            hidden_states = hidden_states[:, :1]
         hidden_states = self.attention_norm(hidden_states + attended)  # (B, L, D)
 
         expanded = self.activate(self.intermediate(hidden_states))  # (B, L, F)
@@ -116,6 +130,13 @@ class EncoderBlock(keras.layers.Layer):
 
     def compute_output_shape(self, hidden_shape):
         return hidden_shape
+
+    def compute_output_spec(
+        self, hidden_states, attention_mask=None, training=None, first_token_only=False
+    ):
+        batch, length, width = hidden_states.shape
+        shape = (batch, 1 if first_token_only else length, width)
+        return keras.KerasTensor(shape, dtype=self.compute_dtype)
 
     def get_config(self):
         return {

@@ -40,6 +40,6 @@ class Packable:
             head = keras.Model([symbols[name] for name in sorted(symbols)], self.output)
             self._head = functools.partial(head.__call__)
         given = {**inputs, **encoded}
-        names = sorted({*self.input, *encoded})
+        names = sorted({*self.input, *self._encoded()})
         tensors = [ops.convert_to_tensor(given[name]) for name in names]
         return self._head(tensors, training=training)

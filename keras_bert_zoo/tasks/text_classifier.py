@@ -97,7 +97,7 @@ class TextClassifier(LabelledTask):
         )
 
         # === Functional model ===
-        encoded = backbone(backbone.input)
+        encoded = backbone(backbone.input, pooled_only=True)
         logits = head(head_dropout(encoded["pooled_output"]))  # (B, C)
 
         # === Task ===

@@ -20,6 +20,7 @@ def losses(remat, dtype="float32", dropout=0.3, frozen="nothing"):
     keras.utils.set_random_seed(3)
     backbone = support.tiny_backbone(dtype=dtype, dropout=dropout, attention_dropout=dropout)
     backbone.remat = remat
+    support.scramble(backbone)
     task = kbz.TextClassifier(backbone, labels=["no", "yes"], frozen=frozen)
     task.compile(kbz.create_optimizer(1e-2))
     keras.utils.set_random_seed(5)
