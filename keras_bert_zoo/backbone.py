@@ -45,8 +45,8 @@ class Backbone(EncoderModel):
             with a quarter of its work. Defaults to False.
 
     Returns:
-        dict of `sequence_output`, float, `(B, L, D)`, and, with a pooler, `pooled_output`, float,
-        `(B, D)`.
+        dict of `sequence_output`, float, `(B, L, D)`, unless `pooled_only`; and, with a pooler,
+        `pooled_output`, float, `(B, D)`.
 
     Raises:
         ValueError: a field or an input is wrong; the message says which.
@@ -156,16 +156,25 @@ class Backbone(EncoderModel):
     # === Call ===
 
     def call(self, inputs, training=None, mask=None, pooled_only=False):
-        if pooled_only and not is_packed(inputs):
-            return encode_pooled(self, self._fill(inputs), training)
-        return super().call(inputs, training=training, mask=mask)
+        if not pooled_only:
+            return super().call(inputs, training=training, mask=mask)
+        self._need_pooler()
+        inputs = self._fill(inputs)
+        encode = encode_packed if is_packed(inputs) else encode_pooled
+        return {"pooled_output": encode(self, inputs, training)["pooled_output"]}
 
     def call_packed(self, inputs, training=None):
         return encode_packed(self, inputs, training)
 
     def compute_output_spec(self, inputs, training=None, mask=None, pooled_only=False):
+        if pooled_only:
+            self._need_pooler()
         spec = super().compute_output_spec(inputs, training=training, mask=mask)
         return {"pooled_output": spec["pooled_output"]} if pooled_only else spec
+
+    def _need_pooler(self):
+        if self.pooler is None:
+            raise ValueError("pooled_only needs a backbone with pooler=True.")
 
     # === Training ===
 

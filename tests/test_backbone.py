@@ -190,6 +190,42 @@ def test_the_pooled_output_alone_is_the_same(changes):
     assert {name: value.shape for name, value in symbolic.items()} == {"pooled_output": (None, 16)}
 
 
+def test_training_the_pooled_output_alone_is_the_same():
+    """Gradients, with and without remat, in a task of ours beside the plain graph of its layers."""
+    random = np.random.default_rng(0)
+    ids = random.integers(5, 29, (8, 6)).astype("int32")
+    feed = {"token_ids": ids, "segment_ids": 0 * ids, "padding_mask": (ids > 8).astype("int32")}
+    found = []
+    for pooled_only, remat in ((False, False), (True, False), (True, True)):
+        backbone = support.scramble(
+            support.tiny_backbone(dropout=0.0, attention_dropout=0.0, remat=remat)
+        )
+        pooled = backbone(backbone.input, pooled_only=pooled_only)["pooled_output"]
+        model = keras.Model(backbone.input, pooled)
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        model.fit(feed, np.ones((8, 16)), batch_size=4, epochs=2, shuffle=False, verbose=0)
+        found.append([numpy(weight) for weight in backbone.weights])
+    for other in found[1:]:
+        for one, two in zip(found[0], other, strict=True):
+            np.testing.assert_allclose(one, two, atol=2e-6)
+
+
+def test_packed_inputs_and_the_pooled_output_alone(backbone):
+    rows = np.arange(8, dtype="int32").reshape(1, 8)  # two examples of four tokens in one row
+    packing = {"packed_rows": rows, "packed_places": rows.reshape(2, 4)}
+    pooled = backbone({"token_ids": IDS, **packing}, pooled_only=True)
+    assert list(pooled) == ["pooled_output"]
+    wanted = backbone({"token_ids": IDS})["pooled_output"]
+    np.testing.assert_allclose(numpy(pooled["pooled_output"]), numpy(wanted), atol=1e-6)
+
+
+def test_no_pooler_no_pooled_output():
+    backbone = support.tiny_backbone(pooler=False)
+    for inputs in (backbone.input, {"token_ids": IDS}):
+        with pytest.raises(ValueError, match="pooler=True"):
+            backbone(inputs, pooled_only=True)
+
+
 def test_the_last_block_leaves_out_what_no_pooler_reads(monkeypatch):
     shapes, encode = [], kbz.layers.EncoderBlock._encode
 

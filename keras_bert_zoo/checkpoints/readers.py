@@ -4,6 +4,7 @@ import collections
 import importlib.util
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ MAPPED = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 
 
 class SafetensorsReader(collections.abc.Mapping):
-    """The tensors of a safetensors file, mapped into memory: read when they are used.
+    """The tensors of a safetensors file: float ones mapped into memory, read when they are used.
 
-    To keep an array is to keep the file open, and what it holds may change with the file: copy it.
+    Such an array is not to be written to, and changes with the file: copy what is kept.
 
     Args:
         path: str or Path.
@@ -40,8 +41,7 @@ class SafetensorsReader(collections.abc.Mapping):
         with open(path, "rb") as file:
             start = 8 + int.from_bytes(file.read(8), "little")
             self._entries = json.loads(file.read(start - 8))
-        # A private map: writing to an array changes no file.
-        self._data = np.memmap(path, mode="c")[start:]
+        self._data = np.memmap(path, mode="r")[start:]
 
     @property
     def metadata(self):
@@ -52,7 +52,7 @@ class SafetensorsReader(collections.abc.Mapping):
         if name not in self._names:
             raise KeyError(name)
         entry = self._entries[name]
-        if entry["dtype"] in MAPPED:
+        if entry["dtype"] in MAPPED and sys.byteorder == "little":
             array = self._data[slice(*entry["data_offsets"])].view(np.ndarray)
             array = array.view(MAPPED[entry["dtype"]]).reshape(entry["shape"])
             if array.flags.aligned:

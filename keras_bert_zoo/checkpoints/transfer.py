@@ -270,9 +270,12 @@ def _assign(variable, parts, source):
                 f"needs {wanted}{'' if row.part is None else ' there'}."
             )
     values = [parts[part][1] for part in sorted(parts)]
-    value = values[0] if None in parts else np.concatenate(values, axis=-1)
-    if keras.backend.backend() != "torch":  # which copies; the others may keep the array itself
-        value = np.array(value, order="C")
+    if None not in parts:
+        value = np.concatenate(values, axis=-1)
+    elif keras.backend.backend() == "torch":
+        value = values[0]
+    else:  # they may keep an array as it is, and this one may be the file's own memory
+        value = np.array(values[0], order="C")
     variable.assign(value)
 
 

@@ -29,9 +29,10 @@ class SelfAttention(keras.layers.Layer):
         hidden_states: float, `(B, L, D)`.
         attention_mask: bool, `(B, 1, 1, L)` or `(B, 1, L, L)`, optional. True where a query
             (third axis) may look at a key (last axis). See `AttentionMask`.
+        first_token_only: bool. Whether the first token alone is a query. Defaults to False.
 
     Returns:
-        float, `(B, L, D)`.
+        float, `(B, L, D)`; `(B, 1, D)` with `first_token_only`.
 
     Raises:
         ValueError: D does not divide by `num_heads`.
@@ -77,7 +78,7 @@ class SelfAttention(keras.layers.Layer):
             query = query[:, :1]
             attention_mask = None if attention_mask is None else attention_mask[:, :, :1]
         dropout = self.dropout if training else 0.0
-        attend = _fused_attention(query, dropout)
+        attend = None if first_token_only else _fused_attention(query, dropout)
         if attend is None:
             probabilities = self._probabilities(query, key, attention_mask)  # (B, H, L, L)
             probabilities = self.probability_dropout(probabilities, training=dropout > 0)

@@ -11,8 +11,8 @@ STEPS = 2**16
 class Dropout(keras.layers.Dropout):
     """As `keras.layers.Dropout`, with 16 random bits an element where Keras draws 32 or more.
 
-    What is kept is scaled by the rate as it is drawn, so the expectation is exact. On PyTorch
-    this goes for CPUs, whose generator is slow, and for layers without a seed of their own.
+    What is kept is scaled by the rate as it is drawn. On PyTorch this goes for CPUs, whose
+    generator is slow, and for layers without a seed of their own.
     """
 
     def call(self, inputs, training=False):

@@ -34,11 +34,26 @@ def initializer(initializer_range, optional=False):
     """
     # Made in any case, so that what is drawn after it does not hang on whether it was.
     normal = keras.initializers.TruncatedNormal(stddev=initializer_range)
-    return Unset() if _WEIGHTS_FOLLOW.get() and not optional else normal
+    return normal if optional or not _WEIGHTS_FOLLOW.get() else Unset(normal)
 
 
-class Unset(keras.initializers.Zeros):
-    """What lies in memory, on PyTorch; zeros elsewhere, which reserve nothing by `empty`."""
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class Unset(keras.initializers.Initializer):
+    """Whatever lies in memory, or zeros where a backend has no such arrays.
+
+    Args:
+        initializer: Initializer. What a copy of this one is, since nothing is loaded into copies.
+    """
+
+    def __init__(self, initializer):
+        self.initializer = initializer
 
     def __call__(self, shape, dtype=None):
         return ops.empty(shape, dtype=dtype)
+
+    def get_config(self):
+        return {"initializer": keras.initializers.serialize(self.initializer)}
+
+    @classmethod
+    def from_config(cls, config):
+        return keras.initializers.deserialize(config["initializer"])

@@ -12,6 +12,8 @@ def random_mask(shape, steps, seed):
         seed: int, `(2,)`.
     """
     *rows, width = shape
-    words = tf.random.stateless_uniform([*rows, (width + 1) // 2], seed, None, None, tf.int32)
-    halves = tf.reshape(tf.bitcast(words, tf.int16), [*rows, -1])
+    half = (width + 1) // 2
+    seed = tf.cast(tf.math.floormod(seed, tf.int32.max - 1), tf.int32)  # all that XLA takes
+    words = tf.random.stateless_uniform([*rows, half], seed, None, None, tf.int32)
+    halves = tf.reshape(tf.bitcast(words, tf.int16), [*rows, 2 * half])
     return (halves >= tf.constant(steps - 2**15, tf.int16))[..., :width]

@@ -53,15 +53,25 @@ def test_gradients_are_those_of_the_mask():
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_stays(dtype):
-    layer = Dropout(0.25, dtype=dtype)
-    x = ops.ones((4, 1000), dtype)
-    assert keras.backend.standardize_dtype(layer(x, training=True).dtype) == dtype
+    found = Dropout(0.25, dtype=dtype)(ops.ones((40, 1000), dtype), training=True)
+    assert keras.backend.standardize_dtype(found.dtype) == dtype
+    found = ops.convert_to_numpy(ops.cast(found, "float32"))
+    np.testing.assert_allclose(found[found != 0], 4 / 3, rtol=4e-3)
+    assert abs((found == 0).mean() - 0.25) < 4 * (0.25 * 0.75 / found.size) ** 0.5
 
 
 @pytest.mark.parametrize("rate, wanted", [(0.0, 1.0), (1e-7, 1.0), (1.0, 0.0)])
 def test_rates_at_the_ends(rate, wanted):
     for found in drawn(rate):
         np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_rate_next_to_one_drops_nearly_all():
+    assert (drawn(1 - 1e-6)[0] == 0).mean() > 0.99
+
+
+def test_no_rows():
+    assert drawn(0.5, shape=(0, 7))[0].shape == (0, 7)
 
 
 def test_prediction_draws_nothing():

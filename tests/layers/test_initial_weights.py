@@ -32,6 +32,15 @@ def test_weights_that_follow_are_not_drawn(monkeypatch):
     assert initializer(0.3).stddev == 0.3
 
 
+def test_a_copy_of_a_loaded_model_is_drawn(tmp_path):
+    support.tiny_backbone(embedding_dim=8).save_to_preset(tmp_path)
+    loaded = kbz.Backbone.from_preset(tmp_path)
+    part = keras.Model(loaded.input, loaded.blocks[0].output)
+    for model in (keras.models.clone_model(part), kbz.BertBackbone(**loaded.get_config())):
+        kernel = model.get_layer("embedding_projection").kernel
+        assert 0.01 < ops.convert_to_numpy(kernel).std() < 0.03
+
+
 @pytest.mark.parametrize("load_weights", [True, False])
 def test_no_weight_stays_zero(load_weights, tmp_path):
     support.scramble(support.tiny_backbone(pooler=False)).save_to_preset(tmp_path)

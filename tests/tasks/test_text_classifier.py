@@ -113,9 +113,16 @@ def test_a_loss_that_cannot_be_saved_stays_after_freezing():
 @pytest.mark.skipif(
     keras.backend.backend() == "torch", reason="torch's own compiler takes minutes on a CPU"
 )
-def test_compiled_by_xla():
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_compiled_by_xla(dropout):
+    backbone = support.tiny_backbone(num_layers=1, dropout=dropout, attention_dropout=dropout)
     _, history = trained(
-        toys.TEXTS, toys.LABELS, steps=3, labels=["no", "yes"], compiled={"jit_compile": True}
+        toys.TEXTS,
+        toys.LABELS,
+        steps=3,
+        backbone=backbone,
+        labels=["no", "yes"],
+        compiled={"jit_compile": True},
     )
     assert np.isfinite(history["loss"]).all()
     assert history["loss"][-1] < history["loss"][0]
