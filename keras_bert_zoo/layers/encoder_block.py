@@ -134,9 +134,7 @@ class EncoderBlock(keras.layers.Layer):
     def compute_output_spec(
         self, hidden_states, attention_mask=None, training=None, first_token_only=False
     ):
-        batch, length, width = hidden_states.shape
-        shape = (batch, 1 if first_token_only else length, width)
-        return keras.KerasTensor(shape, dtype=self.compute_dtype)
+        return self.attention.compute_output_spec(hidden_states, first_token_only=first_token_only)
 
     def get_config(self):
         return {

@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import support
 
 from keras_bert_zoo import layers
 from keras_bert_zoo.config import ACTIVATIONS
@@ -240,3 +241,13 @@ def test_next_sentence_head():
     assert tuple(head(x).shape) == (3, 2)
     kernel, bias = map(numpy, (head.dense.kernel, head.dense.bias))
     assert np.abs(numpy(head(x)) - (x @ kernel + bias)).max() < TOLERANCE
+
+
+def test_a_block_may_leave_out_all_but_the_first_token():
+    block, inputs = layers.EncoderBlock(2, 32), keras.Input((None, 16))
+    model = keras.Model(inputs, [block(inputs), block(inputs, first_token_only=True)])
+    support.scramble(model)
+    x = np.random.default_rng(0).normal(size=(3, 5, 16)).astype("float32")
+    every, first = model.predict(x, verbose=0)
+    assert model.output_shape[1] == (None, 1, 16)
+    np.testing.assert_allclose(first, every[:, :1], atol=1e-6)
