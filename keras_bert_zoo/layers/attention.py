@@ -78,7 +78,7 @@ class SelfAttention(keras.layers.Layer):
             query = query[:, :1]
             attention_mask = None if attention_mask is None else attention_mask[:, :, :1]
         dropout = self.dropout if training else 0.0
-        attend = None if first_token_only else _fused_attention(query, dropout)
+        attend = _fused_attention(query, dropout, training)
         if attend is None:
             probabilities = self._probabilities(query, key, attention_mask)  # (B, H, L, L)
             probabilities = self.probability_dropout(probabilities, training=dropout > 0)
@@ -200,7 +200,7 @@ class AttentionMap(keras.layers.Layer):
         return cls(layer, **config)
 
 
-def _fused_attention(query, dropout):
+def _fused_attention(query, dropout, training):
     """The backend's attention in one operation, a function of query, key, value and `mask`.
 
     None where no such operation draws the dropout, or can be compiled.
@@ -214,6 +214,9 @@ def _fused_attention(query, dropout):
         return None
     # XLA's CPU compiler has no float16 product that sums in float32, which JAX asks for.
     if backend == "jax" and ops.dtype(query) == "float16" and _is_cpu():
+        return None
+    # Nor have its kernels for GPUs gradients for a single query and a mask.
+    if backend == "jax" and training and query.shape[1] == 1:
         return None
     return None if dropout else ops.dot_product_attention
 
