@@ -191,7 +191,7 @@ def test_the_pooled_output_alone_is_the_same(changes):
 
 
 def test_training_the_pooled_output_alone_is_the_same():
-    """Gradients, with and without remat, in a task of ours beside the plain graph of its layers."""
+    """Its gradients, with and without remat, beside those of the whole output."""
     random = np.random.default_rng(0)
     ids = random.integers(5, 29, (8, 6)).astype("int32")
     feed = {"token_ids": ids, "segment_ids": 0 * ids, "padding_mask": (ids > 8).astype("int32")}
@@ -230,8 +230,9 @@ def test_the_last_block_leaves_out_what_no_pooler_reads(monkeypatch):
     shapes, encode = [], kbz.layers.EncoderBlock._encode
 
     def noted(self, *args, **kwargs):
-        shapes.append(encode(self, *args, **kwargs).shape[1])
-        return encode(self, *args, **kwargs)
+        output = encode(self, *args, **kwargs)
+        shapes.append(output.shape[1])
+        return output
 
     backbone = support.tiny_backbone(num_layers=3)
     monkeypatch.setattr(kbz.layers.EncoderBlock, "_encode", noted)

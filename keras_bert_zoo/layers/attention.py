@@ -18,7 +18,7 @@ class SelfAttention(keras.layers.Layer):
     Query, key and value come from one dense layer whose kernel `(D, 3 D)` holds the three side by
     side. A fused operation does the rest: PyTorch's own kernel, elsewhere
     `keras.ops.dot_product_attention`. While attention dropout is drawn, that is PyTorch's on GPUs
-    alone, as no other draws it; and there is none in float16 on JAX's CPU.
+    alone, as no other draws it. JAX has none in float16 on the CPU, nor in training for one query.
 
     Args:
         num_heads: int. Attention heads, H; must divide the input's width D.
