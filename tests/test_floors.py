@@ -38,6 +38,8 @@ MAY_IMPORT_BACKENDS = {
     "checkpoints.keras_hub",
     "data.backend_dataset",
     *(f"layers.{backend}_kernels" for backend in ("jax", "tensorflow", "torch")),
+    "layers.torch_block",
+    "layers.torch_products",
     "training.torch_adamw",
     "training.torch_clipping",
     "training.torch_random",

@@ -37,7 +37,7 @@ def affine(inputs, kernel, bias):
     if keras.backend.backend() == "torch":
         tensors = [ops.convert_to_tensor(value) for value in (inputs, kernel, bias)]
         if len({tensor.dtype for tensor in tensors}) == 1:  # it does not convert
-            from keras_bert_zoo.layers import torch_kernels
+            from keras_bert_zoo.layers import torch_products
 
-            return torch_kernels.linear(*tensors)
+            return torch_products.linear(*tensors)
     return ops.add(ops.matmul(inputs, kernel), bias)

@@ -86,6 +86,11 @@ class EncoderBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, hidden_states, attention_mask=None, training=None, first_token_only=False):
+        if keras.backend.backend() == "torch" and not training:
+            from keras_bert_zoo.layers import torch_block
+
+            if torch_block.suits(self, hidden_states):
+                return torch_block.encode(self, hidden_states, attention_mask, first_token_only)
         encode = functools.partial(
             self._encode,
             attention_mask=attention_mask,

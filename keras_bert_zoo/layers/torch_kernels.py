@@ -7,11 +7,6 @@ from torch.nn import functional
 from torch.utils import checkpoint
 
 
-def linear(inputs, kernel, bias):
-    """A dense layer's product and sum in one: `(…, D)`, `(D, U)` and `(U,)` to `(…, U)`."""
-    return functional.linear(inputs, kernel.t(), bias)
-
-
 def attention(query, key, value, mask=None, dropout=0.0):
     """Scaled dot-product attention that reads its inputs where they lie.
 

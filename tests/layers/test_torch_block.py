@@ -1,0 +1,107 @@
+"""The way straight through a block gives what its layers give, and knows where it may not go."""
+
+import keras
+import numpy as np
+import pytest
+from support import scramble
+
+if keras.backend.backend() != "torch":
+    pytest.skip("of PyTorch alone", allow_module_level=True)
+
+import torch
+
+from keras_bert_zoo import layers
+from keras_bert_zoo.config import ACTIVATIONS
+from keras_bert_zoo.layers import torch_block
+
+STATES = np.random.default_rng(0).normal(size=(3, 6, 16)).astype("float32")
+PADDING = torch.arange(6) < torch.tensor([[6], [2], [1]])
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """Counts the blocks that were gone through."""
+    counted = []
+    encode = torch_block.encode
+
+    def count(*arguments):
+        counted.append(arguments)
+        return encode(*arguments)
+
+    monkeypatch.setattr(torch_block, "encode", count)
+    return counted
+
+
+def made(**settings):
+    block = layers.EncoderBlock(2, 32, **settings)
+    block.build(STATES.shape)
+    return scramble(block)
+
+
+def through_layers_and_straight(block, **options):
+    states = torch.tensor(STATES)
+    with torch.no_grad():
+        straight = block(states, **options)
+    return block(states, **options).detach(), straight
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("first_token_only", [False, True])
+@pytest.mark.parametrize("masked", [False, True])
+def test_equals_the_layers(taken, activation, first_token_only, masked):
+    block = made(activation=activation)
+    mask = layers.AttentionMask()(PADDING) if masked else None
+    by_layers, straight = through_layers_and_straight(
+        block, attention_mask=mask, first_token_only=first_token_only
+    )
+    assert len(taken) == 1
+    assert by_layers.shape == straight.shape
+    assert torch.allclose(by_layers, straight, atol=1e-5)
+    block.intermediate.bias.assign_add(np.full(32, 0.1))
+    assert not torch.allclose(block(torch.tensor(STATES)), by_layers, atol=1e-3)
+
+
+def test_training_draws_dropout(taken):
+    block = made(dropout=0.5)
+    with torch.no_grad():
+        one, two = (block(torch.tensor(STATES), training=True) for _ in range(2))
+    assert not torch.allclose(one, two)
+    assert taken == []
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16", "float64"])
+def test_other_precisions_take_the_layers(taken, dtype):
+    block = made(dtype=dtype)
+    with torch.no_grad():
+        assert keras.backend.standardize_dtype(block(STATES).dtype) == block.compute_dtype
+    assert taken == []
+
+
+def quantize(block):
+    block.intermediate.quantize("int8")
+
+
+def widen(block):
+    block.intermediate.enable_lora(2)
+    block.intermediate.lora_kernel_b.assign(np.ones((2, 32)))
+
+
+@pytest.mark.parametrize("change, straight", [(quantize, 0), (widen, 1)])
+def test_changed_layers_count(taken, change, straight):
+    block = made()
+    before, _ = through_layers_and_straight(block)
+    change(block)
+    by_layers, again = through_layers_and_straight(block)
+    assert (before - again).abs().max() > 1e-4
+    assert torch.allclose(by_layers, again, atol=1e-5)
+    assert len(taken) == 1 + straight
+
+
+def test_a_hook_sees_its_layer(taken):
+    block, seen = made(), []
+    handle = block.intermediate.register_forward_hook(lambda *arguments: seen.append(arguments))
+    with torch.no_grad():
+        block(STATES)
+        handle.remove()
+        block(STATES)
+    assert (len(seen), len(taken)) == (1, 1)

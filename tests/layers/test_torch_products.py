@@ -1,0 +1,104 @@
+"""Products by oneDNN are those of PyTorch's own `linear`, and so are their gradients."""
+
+import keras
+import numpy as np
+import pytest
+
+if keras.backend.backend() != "torch":
+    pytest.skip("of PyTorch alone", allow_module_level=True)
+
+import torch
+from torch.nn import functional
+
+from keras_bert_zoo.config import ACTIVATIONS
+from keras_bert_zoo.layers import torch_products
+
+SHAPES = [((4, 16, 128), 160), ((96, 128), 100), ((2, 1, 768), 1024)]
+
+
+@pytest.fixture
+def products(monkeypatch):
+    """Counts the products that oneDNN makes."""
+    counted = []
+    multiply = torch_products._multiply
+
+    def count(*arguments):
+        counted.append(arguments)
+        return multiply(*arguments)
+
+    monkeypatch.setattr(torch_products, "_multiply", count)
+    return counted
+
+
+def tensors(shape, units):
+    random = np.random.default_rng(0)
+    sizes = [shape, (shape[-1], units), (units,)]
+    return [torch.tensor(random.normal(size=size), dtype=torch.float32) for size in sizes]
+
+
+def exact(inputs, kernel, bias):
+    return inputs.double() @ kernel.double() + bias.double()
+
+
+@pytest.mark.parametrize("shape, units", SHAPES)
+@pytest.mark.parametrize("activation", [None, *ACTIVATIONS])
+def test_values(products, shape, units, activation):
+    inputs, kernel, bias = tensors(shape, units)
+    found = torch_products.linear(inputs, kernel, bias, activation)
+    wanted = exact(inputs, kernel, bias)
+    if activation is not None:
+        wanted = keras.ops.convert_to_tensor(wanted)
+        name, _, approximate = activation.partition("_")
+        options = {"approximate": bool(approximate)} if name == "gelu" else {}
+        wanted = getattr(keras.ops, name)(wanted, **options)
+    assert found.shape == (*shape[:-1], units)
+    assert torch.allclose(found.double(), wanted, atol=3e-5)
+    assert len(products) == 1
+
+
+@pytest.mark.parametrize("shape, units", SHAPES)
+def test_gradients_and_theirs(products, shape, units):
+    ours, theirs = ([t.requires_grad_() for t in tensors(shape, units)] for _ in range(2))
+    results = []
+    for inputs, product in ((ours, torch_products.linear), (theirs, exact)):
+        output = product(*inputs)
+        first = torch.autograd.grad((output**2).sum(), inputs, create_graph=True)
+        second = torch.autograd.grad(sum((one**2).sum() for one in first), inputs)
+        results.append([*first, *second])
+    assert len(products) > 3
+    for found, wanted in zip(*results, strict=True):
+        assert found.shape == wanted.shape
+        assert (found - wanted).abs().max() <= 3e-6 * wanted.abs().max()
+
+
+def test_no_gradient_is_made_that_nothing_asks_for(products):
+    inputs, kernel, bias = tensors(*SHAPES[0])
+    kernel.requires_grad_()
+    torch_products.linear(inputs, kernel, bias).sum().backward()
+    assert len(products) == 2  # the way there, and the kernel's gradient
+    assert inputs.grad is None
+    assert torch.allclose(kernel.grad, inputs.sum((0, 1))[:, None].expand(kernel.shape), atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")  # `jit.trace` is said to be old
+def test_compilers_and_transforms_get_an_operation_they_know(products):
+    inputs, kernel, bias = tensors(*SHAPES[0])
+    wanted = functional.linear(inputs, kernel.t(), bias)
+    traced = torch.jit.trace(
+        lambda x: torch_products.linear(x, kernel, bias), inputs, check_trace=False
+    )
+    each = torch.func.vmap(lambda x: torch_products.linear(x, kernel, bias))(inputs)
+    jacobian = torch.func.jacrev(lambda b: torch_products.linear(inputs, kernel, b).sum())(bias)
+    for found in (traced(inputs), each):
+        assert torch.allclose(found, wanted, atol=1e-4)
+    assert torch.allclose(jacobian, torch.full_like(bias, 64.0))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch_products.linear(inputs, kernel, bias).dtype == torch.bfloat16
+    with torch.backends.mkldnn.flags(enabled=False):
+        torch_products.linear(inputs, kernel, bias)
+    torch_products.linear(inputs[:1, :2], kernel, bias)  # too small to gain
+    for dtype in (torch.float64, torch.bfloat16):
+        assert torch_products.linear(*(t.to(dtype) for t in (inputs, kernel, bias))).dtype == dtype
+    meta = [tensor.to("meta") for tensor in (inputs, kernel, bias)]
+    assert torch_products.linear(*meta).shape == wanted.shape
+    assert products == []
