@@ -31,7 +31,12 @@ def rematerialized(layer, forward, hidden_states):
         with keras.StatelessScope(values):
             return forward(hidden_states)
 
-    output = keras.remat(stateless)(hidden_states)
+    if keras.backend.backend() == "jax":
+        from keras_bert_zoo.layers import jax_kernels
+
+        output = jax_kernels.rematerialized(stateless, hidden_states)
+    else:
+        output = keras.remat(stateless)(hidden_states)
     for generator in generators:
         generator.next()  # as the scope dropped what was drawn within
     return output
