@@ -7,12 +7,13 @@ import tempfile
 
 import numpy as np
 import sizes
+import texts as given
 
 
 def sentence_transformers(name, data):
     from sentence_transformers import SentenceTransformer
 
-    texts = sizes.sentences(data, "train", sizes.LINES)[0]
+    texts = given.sentences(data, "train", given.EMBEDDED)[0]
     model = SentenceTransformer(str(sizes.minilm_folder()), device="cpu")
 
     def run():
@@ -40,7 +41,7 @@ def onnx_runtime(name, data):
         stdout=subprocess.DEVNULL,
         check=True,
     )
-    texts = sizes.sentences(data, "train", sizes.LINES)[0]
+    texts = given.sentences(data, "train", given.EMBEDDED)[0]
     engine = tokenizers.Tokenizer.from_file(f"{folder}/tokenizer.json")
     engine.no_padding()
     session = onnxruntime.InferenceSession(f"{folder}/model.onnx")

@@ -4,6 +4,7 @@ import keras
 import keras_hub
 import numpy as np
 import sizes
+import texts as given
 
 # With its defaults every row is padded to 512: a part of the sentences is enough.
 TEXTS = 32
@@ -46,28 +47,45 @@ def training(size, data):
     return run
 
 
+def _tokenizer():
+    vocabulary = (sizes.minilm_folder() / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    return keras_hub.models.BertTokenizer(vocabulary, lowercase=True)
+
+
 def _classifier():
     """MiniLM's shape with random weights, and a tokenizer of its vocabulary."""
-    vocabulary = (sizes.minilm_folder() / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    tokenizer = keras_hub.models.BertTokenizer(vocabulary, lowercase=True)
-    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(tokenizer)
+    preprocessor = keras_hub.models.BertTextClassifierPreprocessor(_tokenizer())
     return keras_hub.models.BertTextClassifier(
         _backbone("minilm"), num_classes=2, preprocessor=preprocessor
     )
 
 
 def predict(name, data):
-    texts, model = sizes.texts_of(data, name)[:TEXTS], _classifier()
+    texts, model = given.of_set(data, name), _classifier()
+    if isinstance(texts, tuple):
+        texts = tuple(np.array(part[:TEXTS]) for part in texts)
+    else:
+        texts = np.array(texts[:TEXTS])
 
     def run():
         model.predict(texts, batch_size=sizes.BATCH_SIZE, verbose=0)
+        return TEXTS
+
+    return run
+
+
+def tokenization(name, data):
+    texts, tokenizer = given.of_set(data, name, given.TOKENIZED), _tokenizer()
+
+    def run():
+        tokenizer(texts)
         return len(texts)
 
     return run
 
 
 def fine_tuning(name, data):
-    texts, y = sizes.sentences(data, "train", TEXTS)
+    texts, y = given.sentences(data, "train", TEXTS)
     model, y = _compiled(_classifier()), np.array(y)
 
     def run():

@@ -4,8 +4,19 @@ import sizes
 import torch
 
 
+def _fastest(inputs, kernel):
+    """A function that multiplies them: by oneDNN, which is faster than MKL for products in a plane.
+
+    Where it is not, MKL's are the measure.
+    """
+    if inputs.dim() > 2:
+        return lambda: inputs @ kernel
+    turned = kernel.t().contiguous()
+    return lambda: torch.ops.mkldnn._linear_pointwise(inputs, turned, None, "none", [], "")
+
+
 def _products(size):
-    """Pairs of matrices: those that the blocks of one batch multiply."""
+    """Functions, each of which makes one of the products of a batch."""
     fields = sizes.SIZES[size]
     width, inner, heads = fields["hidden_dim"], fields["intermediate_dim"], fields["num_heads"]
     tokens, by_head = sizes.ROWS * sizes.LENGTH, (sizes.ROWS, heads, sizes.LENGTH)
@@ -17,7 +28,7 @@ def _products(size):
         ((tokens, width), (width, inner)),
         ((tokens, inner), (inner, width)),
     ]
-    return [(torch.randn(a), torch.randn(b)) for a, b in shapes] * fields["num_layers"]
+    return [_fastest(torch.randn(a), torch.randn(b)) for a, b in shapes] * fields["num_layers"]
 
 
 def inference(size, data, passes=1):
@@ -26,8 +37,8 @@ def inference(size, data, passes=1):
     def run():
         with torch.inference_mode():
             for _ in range(sizes.BATCHES[size] * passes):
-                for one, other in products:
-                    one @ other
+                for product in products:
+                    product()
         return sizes.BATCHES[size] * sizes.ROWS
 
     return run

@@ -9,6 +9,7 @@ import tempfile
 import keras
 import numpy as np
 import sizes
+import texts as given
 
 import keras_bert_zoo as kbz
 
@@ -67,18 +68,18 @@ def _trained(model, x, y, batch_size):
 
 
 def predict(name, data):
-    texts = sizes.texts_of(data, name)
+    texts = given.of_set(data, name)
     model = kbz.TextClassifier.from_preset(sizes.minilm_folder(), labels=LABELS, max_length=512)
 
     def run():
         model.predict(texts, batch_size=sizes.BATCH_SIZE)
-        return len(texts)
+        return given.number(texts)
 
     return run
 
 
 def fine_tuning(name, data):
-    texts, y = sizes.sentences(data, "train", sizes.TRAINED_TEXTS)
+    texts, y = given.sentences(data, "train", given.TRAINED)
     model = kbz.TextClassifier.from_preset(sizes.minilm_folder(), labels=LABELS, max_length=128)
     model.compile(kbz.create_optimizer(1e-5, 1000))
 
@@ -90,11 +91,22 @@ def fine_tuning(name, data):
 
 
 def embedding(name, data):
-    texts = sizes.sentences(data, "train", sizes.LINES)[0]
+    texts = given.sentences(data, "train", given.EMBEDDED)[0]
     model = kbz.TextEmbedder.from_preset(sizes.minilm_folder())
 
     def run():
         model.embed(texts, batch_size=sizes.BATCH_SIZE)
+        return len(texts)
+
+    return run
+
+
+def tokenization(name, data):
+    texts = given.of_set(data, name, given.TOKENIZED)
+    tokenizer = kbz.Tokenizer.from_preset(sizes.minilm_folder())
+
+    def run():
+        tokenizer.tokenize(texts)
         return len(texts)
 
     return run
@@ -106,8 +118,32 @@ def loading(size, data):
     x = {name: array[:1] for name, array in sizes.dense_inputs().items()}
 
     def run():
-        keras.backend.clear_session()
-        kbz.Backbone.from_preset(folder)(x)
+        model = kbz.Backbone.from_preset(folder)
+        # Where nothing is compiled, `predict` is what saves the work for gradients.
+        outputs = model.predict_on_batch(x) if keras.backend.backend() == "torch" else model(x)
+        keras.ops.convert_to_numpy(outputs["pooled_output"])
         return 1
+
+    return run
+
+
+def one_request(name, data):
+    return serving(name, data, together=1)
+
+
+def serving(name, data, together=sizes.BATCH_SIZE):
+    """Texts in requests, to a SavedModel that was loaded without this package."""
+    import tensorflow as tf
+
+    model = kbz.TextClassifier.from_preset(sizes.minilm_folder(), labels=LABELS, max_length=512)
+    folder = tempfile.mkdtemp()
+    model.export(folder)
+    served = tf.saved_model.load(folder).signatures["serving_default"]
+    requests = given.requests(data, name, together)
+
+    def run():
+        for texts in requests:
+            served(text=tf.constant(texts))
+        return len(requests) * together
 
     return run

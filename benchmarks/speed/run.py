@@ -37,7 +37,7 @@ JOBS = {
         {"transformers": TRANSFORMERS, "transformers, remat": f"{TRANSFORMERS}:memory_with_remat"},
     ),
     "pretraining": (("small",), (OURS,), {"transformers": TRANSFORMERS}),
-    "predict": (("sst2", "imdb"), (OURS, HUB), {"transformers": TRANSFORMERS}),
+    "predict": (("sst2", "mrpc", "squad", "imdb"), (OURS, HUB), {"transformers": TRANSFORMERS}),
     # Without KerasHub: rows of 512, its default, take more memory than there is.
     "fine_tuning": (("sst2",), (OURS,), {"transformers": TRANSFORMERS}),
     "embedding": (
@@ -48,6 +48,10 @@ JOBS = {
             "ONNX Runtime, sorted": "embedding_peers:onnx_runtime",
         },
     ),
+    "tokenization": (("sst2", "imdb"), (OURS, HUB), {"transformers": TRANSFORMERS}),
+    # Requests to a SavedModel, of one text and of 32.
+    "one_request": (("sst2",), (OURS,), {"transformers": TRANSFORMERS}),
+    "serving": (("sst2",), (OURS,), {"transformers": TRANSFORMERS}),
     "loading": (("base",), (OURS,), {"transformers": TRANSFORMERS}),
 }
 NAMES = {

@@ -1,10 +1,6 @@
-"""What the sides of the speed benchmark have in common: sizes, batches, texts. No framework."""
+"""What the sides of the speed benchmark have in common: sizes and batches. No framework."""
 
-import csv
-import gzip
 import importlib.util
-import json
-import lzma
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +21,6 @@ LONG_ROWS, LONG_LENGTH = 8, 512
 BATCHES = {"tiny": 24, "mini": 12, "small": 3, "minilm": 3, "base": 1}
 # Hidden tokens of a row of pre-training.
 HIDDEN = 20
-# Texts a round. A long text takes as much time as a dozen sentences.
-TEXTS = {"sst2": 872, "imdb": 64}
-TRAINED_TEXTS = 512
-LINES = 2000
 BATCH_SIZE = 32
 
 
@@ -59,26 +51,3 @@ def hidden_positions(rows):
     random = np.random.default_rng(1)
     chosen = [random.choice(LENGTH, HIDDEN, replace=False) for _ in range(rows)]
     return np.sort(chosen).astype("int32")
-
-
-def sentences(data, split, count):
-    """Sentences and labels of SST-2."""
-    with gzip.open(data / f"classify/sst2/{split}.tsv.gz", "rt", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    # The phrases of one sentence follow each other.
-    rows = [rows[i] for i in np.random.default_rng(0).permutation(len(rows))[:count]]
-    return [row["sentence"] for row in rows], [int(row["label"]) for row in rows]
-
-
-def reviews(data, count):
-    """Whole reviews of IMDb."""
-    with lzma.open(data / "longdoc/imdb/test.jsonl.xz", "rt", encoding="utf-8") as file:
-        texts = [json.loads(line)["text"] for line in file]
-    return [texts[i] for i in np.random.default_rng(0).permutation(len(texts))[:count]]
-
-
-def texts_of(data, name):
-    """The texts that `predict` runs over."""
-    if name == "imdb":
-        return reviews(data, TEXTS[name])
-    return sentences(data, "dev", TEXTS[name])[0]

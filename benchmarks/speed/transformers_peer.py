@@ -3,6 +3,7 @@
 import tempfile
 
 import sizes
+import texts as given
 import torch
 import transformers
 
@@ -99,11 +100,9 @@ def _trained(model, batches):
 
 
 def predict(name, data):
-    texts = sizes.texts_of(data, name)
-    folder = sizes.minilm_folder()
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, model_max_length=512)
-    classify = transformers.pipeline("text-classification", model=model, tokenizer=tokenizer)
+    texts, classify = given.of_set(data, name), _pipeline()
+    if isinstance(texts, tuple):
+        texts = [{"text": one, "text_pair": two} for one, two in zip(*texts, strict=True)]
 
     def run():
         classify(texts, batch_size=sizes.BATCH_SIZE, truncation=True)
@@ -112,8 +111,41 @@ def predict(name, data):
     return run
 
 
+def one_request(name, data):
+    return serving(name, data, together=1)
+
+
+def serving(name, data, together=sizes.BATCH_SIZE):
+    requests, classify = given.requests(data, name, together), _pipeline()
+
+    def run():
+        for texts in requests:
+            classify(texts, batch_size=together, truncation=True)
+        return len(requests) * together
+
+    return run
+
+
+def _pipeline():
+    folder = sizes.minilm_folder()
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, model_max_length=512)
+    return transformers.pipeline("text-classification", model=model, tokenizer=tokenizer)
+
+
+def tokenization(name, data):
+    texts = given.of_set(data, name, given.TOKENIZED)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(sizes.minilm_folder())
+
+    def run():
+        tokenizer(texts, add_special_tokens=False)
+        return len(texts)
+
+    return run
+
+
 def fine_tuning(name, data):
-    texts, y = sizes.sentences(data, "train", sizes.TRAINED_TEXTS)
+    texts, y = given.sentences(data, "train", given.TRAINED)
     folder = sizes.minilm_folder()
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)

@@ -4,6 +4,7 @@ Says "ready" when it is warm; from then on each line it reads starts a round, an
 seconds, units and the most memory that the process has held.
 """
 
+import gc
 import importlib
 import json
 import resource
@@ -23,6 +24,7 @@ def main(module, job, what, data):
         run()
     print("ready", file=answers, flush=True)
     for _ in sys.stdin:
+        gc.collect()  # of what the round before left, which is not this one's work
         started = time.perf_counter()
         units = run()
         seconds = time.perf_counter() - started
