@@ -6,7 +6,7 @@ import numpy as np
 import sizes
 import texts as given
 
-# With its defaults every row is padded to 512: a part of the sentences is enough.
+# With its defaults every row is padded to 512: a batch of sentences takes seconds, and is enough.
 TEXTS = 32
 
 

@@ -27,6 +27,7 @@ DENSE = tuple(sizes.SIZES)
 # A side: the module, and the job in it where that has another name. Keras sides run a backend each.
 OURS, HUB = "ours", "keras_hub_peer"
 TRANSFORMERS, MATMUL = "transformers_peer", "matmul_peer"
+SERVED = "keras_bert_zoo, a SavedModel"
 JOBS = {
     # job: (sizes or sets, sides of Keras, other sides)
     "inference": (DENSE, (OURS, HUB), {"transformers": TRANSFORMERS, "matrix products": MATMUL}),
@@ -50,8 +51,8 @@ JOBS = {
     ),
     "tokenization": (("sst2", "imdb"), (OURS, HUB), {"transformers": TRANSFORMERS}),
     # Requests to a SavedModel, of one text and of 32.
-    "one_request": (("sst2",), (OURS,), {"transformers": TRANSFORMERS}),
-    "serving": (("sst2",), (OURS,), {"transformers": TRANSFORMERS}),
+    "one_request": (("sst2",), (), {"transformers": TRANSFORMERS, SERVED: OURS}),
+    "serving": (("sst2",), (), {"transformers": TRANSFORMERS, SERVED: OURS}),
     "loading": (("base",), (OURS,), {"transformers": TRANSFORMERS}),
 }
 NAMES = {
@@ -121,11 +122,14 @@ class Side:
 def sides_of(job, what, arguments):
     """The sides of a job, each begun and warm, one after the other."""
     _, of_keras, others = JOBS[job]
-    wanted = [(name, module, None) for name, module in others.items()]
+    wanted = [
+        (name, module, "tensorflow" if name == SERVED else None) for name, module in others.items()
+    ]
     wanted += [
         (f"{NAMES[module]}, {backend}", module, backend)
         for backend in arguments.backends
         for module in of_keras
+        if module != HUB or not arguments.without_keras_hub
     ]
     sides = []
     for name, module, backend in wanted:
@@ -182,6 +186,7 @@ def parse(arguments=None):
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
     parser.add_argument("--only", nargs="+", help="some of the sizes or sets")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
+    parser.add_argument("--without-keras-hub", action="store_true")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--cores", type=int, nargs="+", help="numbers of those to use")
     parser.add_argument("--results", type=Path, help="a file of JSON lines that is added to")

@@ -136,9 +136,10 @@ def _pipeline():
 def tokenization(name, data):
     texts = given.of_set(data, name, given.TOKENIZED)
     tokenizer = transformers.AutoTokenizer.from_pretrained(sizes.minilm_folder())
+    ids_alone = {"return_attention_mask": False, "return_token_type_ids": False}
 
     def run():
-        tokenizer(texts, add_special_tokens=False)
+        tokenizer(texts, add_special_tokens=False, **ids_alone)
         return len(texts)
 
     return run

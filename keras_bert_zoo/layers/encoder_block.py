@@ -86,7 +86,8 @@ class EncoderBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, hidden_states, attention_mask=None, training=None, first_token_only=False):
-        if keras.backend.backend() == "torch" and not training:
+        # A subclass may have changed any step.
+        if keras.backend.backend() == "torch" and not training and type(self) is EncoderBlock:
             from keras_bert_zoo.layers import torch_block
 
             if torch_block.suits(self, hidden_states):

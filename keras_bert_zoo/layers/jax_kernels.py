@@ -18,17 +18,19 @@ def random_mask(shape, steps, key):
     return (jnp.concatenate(halves, axis=-1) >= steps)[..., :width]
 
 
-def rematerialized(forward, hidden_states):
-    """`forward(hidden_states)`, computed again where gradients need what lies between.
+def rematerialized(forward, *inputs):
+    """`forward(*inputs)`, computed again where gradients need what lies between.
 
     XLA's compiler for CPUs finds that `jax.checkpoint` computes the same twice, and keeps the first
-    results. A branch it does not look into; which one is taken hangs on a number that is not known
-    before.
+    results. It does not join what is computed within a branch; which one is taken hangs on a number
+    that is not known before. There are no derivatives in forward mode then.
+
+    Args:
+        forward: function of `inputs`, to a float array.
+        *inputs: float arrays. What else `forward` closes over gets no gradients.
     """
     if jax.default_backend() != "cpu":
-        return jax.checkpoint(forward)(hidden_states)
-    # What `forward` closes over has gradients as well, and becomes arguments.
-    forward, closed_over = jax.closure_convert(forward, hidden_states)
+        return jax.checkpoint(forward)(*inputs)
 
     @jax.custom_vjp
     def once(*inputs):
@@ -41,8 +43,8 @@ def rematerialized(forward, hidden_states):
         def never(gradient):
             return tuple(jnp.zeros_like(each) for each in inputs)
 
-        number = gradient.ravel()[0]
+        number = jnp.sum(gradient[(slice(1),) * gradient.ndim])
         return jax.lax.cond((number == number) | (number != number), again, never, gradient)
 
     once.defvjp(lambda *inputs: (forward(*inputs), inputs), backward)
-    return once(hidden_states, *closed_over)
+    return once(*inputs)

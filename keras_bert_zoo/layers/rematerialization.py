@@ -20,26 +20,36 @@ def rematerialized(layer, forward, hidden_states):
         from keras_bert_zoo.layers import torch_kernels
 
         return torch_kernels.rematerialized(forward, hidden_states)
-    values = []
-    if keras.backend.backend() == "jax":  # whose values are those of the scope around this one
-        values += [(variable, variable.value) for variable in layer.variables]
     generators = list(_seed_generators(layer))
     # Copies: TensorFlow reads a variable when it is used, the second time after it moved on.
-    values += [(generator.state, generator.state.value * 1) for generator in generators]
-
-    def stateless(hidden_states):
-        with keras.StatelessScope(values):
-            return forward(hidden_states)
-
+    states = [(generator.state, generator.state.value * 1) for generator in generators]
     if keras.backend.backend() == "jax":
-        from keras_bert_zoo.layers import jax_kernels
-
-        output = jax_kernels.rematerialized(stateless, hidden_states)
+        output = _on_jax(layer, forward, hidden_states, states)
     else:
+
+        def stateless(hidden_states):
+            with keras.StatelessScope(states):
+                return forward(hidden_states)
+
         output = keras.remat(stateless)(hidden_states)
     for generator in generators:
         generator.next()  # as the scope dropped what was drawn within
     return output
+
+
+def _on_jax(layer, forward, hidden_states, states):
+    """JAX takes the values of the scope around this one, and those with gradients as arguments."""
+    from keras_bert_zoo.layers import jax_kernels
+
+    trained = layer.trainable_variables
+    others = [(variable, variable.value) for variable in layer.non_trainable_variables]
+
+    def stateless(hidden_states, *values):
+        with keras.StatelessScope([*others, *zip(trained, values, strict=True), *states]):
+            return forward(hidden_states)
+
+    values = [variable.value for variable in trained]
+    return jax_kernels.rematerialized(stateless, hidden_states, *values)
 
 
 def _seed_generators(layer):

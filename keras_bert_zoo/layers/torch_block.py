@@ -1,37 +1,45 @@
 """An encoder block on PyTorch, where no gradients are asked for.
 
 Keras looks at the arguments, dtypes and masks of every layer and operation that is called; in short
-texts that takes as long as the numbers do. Here one function goes through the whole block.
+texts that takes a third of the time. Here one function goes through the whole block.
 """
 
 import keras
 import torch
 from torch.nn import functional
+from torch.nn.modules import module as torch_module
 
+from keras_bert_zoo.layers.attention import SelfAttention
+from keras_bert_zoo.layers.dense import Dense
+from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.torch_kernels import attention
 from keras_bert_zoo.layers.torch_products import linear
+
+# What `encode` knows how to do.
+PARTS = (SelfAttention, Dense, Dropout, keras.layers.LayerNormalization)
 
 
 def suits(block, hidden_states):
     """Whether `encode` does all that the layers of a block would do.
 
-    It does not in half precision, where a layer is quantized, and where a hook waits for one.
+    It does not in half precision, where a layer is quantized or of another class, and where a hook
+    waits for one.
     """
     if torch.is_grad_enabled() or hidden_states.dtype != torch.float32:
         return False
-    return all(
-        layer.dtype_policy.name == "float32"
-        and not layer._forward_hooks
-        and not layer._forward_pre_hooks
-        for layer in (
-            block.attention,
-            block.attention.qkv,
-            block.attention.output_dense,
-            block.attention_norm,
-            block.intermediate,
-            block.output_dense,
-            block.output_norm,
-        )
+    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
+        return False
+    return all(_is_plain(part) for part in block._flatten_layers(include_self=False))
+
+
+def _is_plain(part):
+    return (
+        type(part) in PARTS
+        and part.dtype_policy.name == "float32"
+        and part.activity_regularizer is None
+        and getattr(part, "activation", keras.activations.linear) is keras.activations.linear
+        and not part._forward_hooks
+        and not part._forward_pre_hooks
     )
 
 
@@ -44,7 +52,7 @@ def encode(block, hidden_states, attention_mask=None, first_token_only=False):
     if first_token_only:
         query, hidden_states = query[:, :1], hidden_states[:, :1]
         attention_mask = None if attention_mask is None else attention_mask[:, :, :1]
-    context = attention(query, key, value, attention_mask).reshape(batch, -1, width)
+    context = attention(query, key, value, attention_mask).flatten(2)  # (B, L, D)
     attended = _dense(block.attention.output_dense, context)
     hidden_states = _norm(block.attention_norm, attended + hidden_states)  # (B, L, D)
 

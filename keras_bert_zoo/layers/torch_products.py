@@ -1,26 +1,35 @@
-"""Matrix products on PyTorch, by oneDNN where that is the faster library.
+"""Matrix products on PyTorch, on CPUs by oneDNN.
 
 PyTorch leaves products in float32 on CPUs to MKL, which gets half of what AMD's processors can do.
-oneDNN comes with it too and gets nearly all; PyTorch's own compiler takes it by the operator here.
+oneDNN comes with it too and gets nearly all; PyTorch's own compiler takes it by the operator here,
+which has no gradients, nor rules for transforms.
 """
 
 import functools
 
 import torch
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 # Multiplications. For fewer its preparations take longer than the product.
 LEAST_WORK = 2**20
 
-
-# The names of `config.ACTIVATIONS`: PyTorch's function, and oneDNN's name and algorithm.
-_ACTIVATIONS = {
-    None: (lambda outputs: outputs, ("none", "")),
-    "gelu": (functional.gelu, ("gelu", "none")),
-    "gelu_approximate": (functools.partial(functional.gelu, approximate="tanh"), ("gelu", "tanh")),
-    "relu": (functional.relu, ("relu", "")),
-    "silu": (functional.silu, ("swish", "")),
-    "tanh": (torch.tanh, ("tanh", "")),
+# PyTorch's functions of `config.ACTIVATIONS`.
+_FUNCTIONS = {
+    None: lambda outputs: outputs,
+    "gelu": functional.gelu,
+    "gelu_approximate": functools.partial(functional.gelu, approximate="tanh"),
+    "relu": functional.relu,
+    "silu": functional.silu,
+    "tanh": torch.tanh,
+}
+# oneDNN's name and algorithm of those it does within the product. Its ReLU makes 0 of NaN.
+_FUSED = {
+    None: ("none", ""),
+    "gelu": ("gelu", "none"),
+    "gelu_approximate": ("gelu", "tanh"),
+    "silu": ("swish", ""),
+    "tanh": ("tanh", ""),
 }
 
 
@@ -37,16 +46,21 @@ def linear(inputs, kernel, bias=None, activation=None):
         float, `(…, U)`.
     """
     tensors = [tensor for tensor in (inputs, kernel, bias) if tensor is not None]
-    function, _ = _ACTIVATIONS[activation]
+    function = _FUNCTIONS[activation]
     if not _suits_onednn(tensors):
         return function(functional.linear(inputs, kernel.t(), bias))
     if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
         return function(_Linear.apply(inputs, kernel, bias))
+    if activation not in _FUSED:
+        return function(_multiply(inputs, kernel, bias))
     return _multiply(inputs, kernel, bias, activation)
 
 
 def _multiply(inputs, kernel, bias, activation=None):
-    _, (name, algorithm) = _ACTIVATIONS[activation]
+    name, algorithm = _FUSED[activation]
+    # Other strides, as gradients of sums and of parts have, would take it a thousand times as long.
+    if not kernel.is_contiguous() and not kernel.t().is_contiguous():
+        kernel = kernel.contiguous()
     return torch.ops.mkldnn._linear_pointwise(inputs, kernel.t(), bias, name, [], algorithm)
 
 
@@ -59,7 +73,9 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs[:2])
+        # Each is read for the gradient of the other.
+        tensors, (of_inputs, of_kernel, _) = inputs, ctx.needs_input_grad
+        ctx.save_for_backward(tensors[0] if of_kernel else None, tensors[1] if of_inputs else None)
 
     @staticmethod
     def backward(ctx, gradient):
@@ -74,7 +90,7 @@ class _Linear(torch.autograd.Function):
 
 
 def _suits_onednn(tensors):
-    """Whether oneDNN takes them, and may be called: compilers and transforms do not know it."""
+    """Whether oneDNN takes them, and nothing is about that looks into operators."""
     inputs, kernel = tensors[:2]
     return (
         not torch.compiler.is_compiling()
@@ -89,6 +105,7 @@ def _suits_onednn(tensors):
         and _has_onednn()
         and not torch.is_autocast_enabled("cpu")
         and not torch._C._are_functorch_transforms_active()
+        and forward_ad._current_level < 0
     )
 
 

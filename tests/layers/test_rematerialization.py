@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import weakref
 
 import keras
 import numpy as np
@@ -77,6 +78,17 @@ def test_a_compiled_program_needs_less_memory():
 
     inputs = {name: np.tile(array, (16, 4)) for name, array in INPUTS.items()}  # (192, 32)
     assert needed(True) < 0.5 * needed(False)
+
+
+def test_a_trained_model_is_let_go():
+    task = kbz.TextClassifier(support.tiny_backbone(remat=True), labels=["no", "yes"])
+    task.compile(kbz.create_optimizer(1e-2))
+    task.fit(INPUTS, LABELS, batch_size=12, verbose=0)
+    block = weakref.ref(task.backbone.blocks[0])
+    del task
+    keras.backend.clear_session()
+    gc.collect()
+    assert block() is None
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch keeps tensors in frames")

@@ -12,7 +12,7 @@ import torch
 
 from keras_bert_zoo import layers
 from keras_bert_zoo.config import ACTIVATIONS
-from keras_bert_zoo.layers import torch_block
+from keras_bert_zoo.layers import torch_block, torch_products
 
 STATES = np.random.default_rng(0).normal(size=(3, 6, 16)).astype("float32")
 PADDING = torch.arange(6) < torch.tensor([[6], [2], [1]])
@@ -58,7 +58,33 @@ def test_equals_the_layers(taken, activation, first_token_only, masked):
     assert by_layers.shape == straight.shape
     assert torch.allclose(by_layers, straight, atol=1e-5)
     block.intermediate.bias.assign_add(np.full(32, 0.1))
-    assert not torch.allclose(block(torch.tensor(STATES)), by_layers, atol=1e-3)
+    by_layers, moved = through_layers_and_straight(
+        block, attention_mask=mask, first_token_only=first_token_only
+    )
+    assert len(taken) == 2
+    assert torch.allclose(by_layers, moved, atol=1e-5)
+    assert not torch.allclose(straight, moved, atol=1e-3)
+
+
+def test_big_ones_go_by_onednn(taken, monkeypatch):
+    block, counted = made(), []
+    one, two = through_layers_and_straight(block)
+    multiply = torch_products._multiply
+    monkeypatch.setattr(torch_products, "LEAST_WORK", 0)
+    monkeypatch.setattr(
+        torch_products, "_multiply", lambda *each: counted.append(each) or multiply(*each)
+    )
+    for found in through_layers_and_straight(block):
+        assert torch.allclose(found, one, atol=1e-5)
+    assert torch.allclose(one, two, atol=1e-5)
+    assert (len(taken), len(counted)) == (2, 8)
+
+
+def test_no_rows(taken):
+    states = torch.tensor(STATES[:0])
+    with torch.no_grad():
+        assert made()(states).shape == states.shape
+    assert len(taken) == 1
 
 
 def test_training_draws_dropout(taken):
@@ -86,7 +112,11 @@ def widen(block):
     block.intermediate.lora_kernel_b.assign(np.ones((2, 32)))
 
 
-@pytest.mark.parametrize("change, straight", [(quantize, 0), (widen, 1)])
+def bend(block):
+    block.intermediate.activation = keras.activations.tanh
+
+
+@pytest.mark.parametrize("change, straight", [(quantize, 0), (widen, 1), (bend, 0)])
 def test_changed_layers_count(taken, change, straight):
     block = made()
     before, _ = through_layers_and_straight(block)
@@ -97,11 +127,33 @@ def test_changed_layers_count(taken, change, straight):
     assert len(taken) == 1 + straight
 
 
-def test_a_hook_sees_its_layer(taken):
+class Doubled(layers.EncoderBlock):
+    def _encode(self, *args, **kwargs):
+        return 2 * super()._encode(*args, **kwargs)
+
+
+def test_a_subclass_keeps_its_own_steps(taken):
+    block = Doubled(2, 32)
+    by_layers, straight = through_layers_and_straight(block)
+    assert torch.allclose(by_layers, straight, atol=1e-5)
+    assert taken == []
+
+
+@pytest.mark.parametrize("part", ["intermediate", "output_dropout", None])
+def test_a_hook_sees_its_layer(taken, part):
     block, seen = made(), []
-    handle = block.intermediate.register_forward_hook(lambda *arguments: seen.append(arguments))
+
+    def note(layer, *arguments):
+        seen.append(layer)
+
+    if part is None:
+        handle = torch.nn.modules.module.register_module_forward_hook(note)
+    else:
+        handle = getattr(block, part).register_forward_hook(note)
     with torch.no_grad():
         block(STATES)
         handle.remove()
+        assert (getattr(block, part) if part else block.output_norm) in seen
+        assert taken == []
         block(STATES)
-    assert (len(seen), len(taken)) == (1, 1)
+    assert len(taken) == 1

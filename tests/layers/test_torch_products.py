@@ -8,10 +8,14 @@ if keras.backend.backend() != "torch":
     pytest.skip("of PyTorch alone", allow_module_level=True)
 
 import torch
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from keras_bert_zoo.config import ACTIVATIONS
 from keras_bert_zoo.layers import torch_products
+
+if not torch.backends.mkldnn.is_available():
+    pytest.skip("of builds with oneDNN", allow_module_level=True)
 
 SHAPES = [((4, 16, 128), 160), ((96, 128), 100), ((2, 1, 768), 1024)]
 
@@ -71,6 +75,41 @@ def test_gradients_and_theirs(products, shape, units):
         assert (found - wanted).abs().max() <= 3e-6 * wanted.abs().max()
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_number_that_is_none_stays_none(products, activation):
+    inputs, kernel, bias = tensors(*SHAPES[1])
+    inputs[3] = float("nan")
+    found = torch_products.linear(inputs, kernel, bias, activation)
+    assert len(products) == 1
+    assert found[3].isnan().all()
+    assert not found[4].isnan().any()
+
+
+LOSSES = {
+    "no strides": lambda output: output.sum(),
+    "wide ones": lambda output: (torch.cat([output, torch.ones_like(output)], -1) ** 2).sum(),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_gradients_that_lie_apart(monkeypatch, loss):
+    """oneDNN would take a thousand times as long for them."""
+    strides, operator = [], torch.ops.mkldnn._linear_pointwise
+
+    def note(inputs, weight, *others):
+        strides.append(weight.is_contiguous() or weight.t().is_contiguous())
+        return operator(inputs, weight, *others)
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", note)
+    results = []
+    for product in (torch_products.linear, exact):
+        given = [tensor.requires_grad_() for tensor in tensors((1, 64, 128), 160)]
+        results.append(torch.autograd.grad(loss(product(*given)), given))
+    assert strides == [True] * 3
+    for found, wanted in zip(*results, strict=True):
+        assert (found - wanted).abs().max() <= 3e-6 * wanted.abs().max()
+
+
 def test_no_gradient_is_made_that_nothing_asks_for(products):
     inputs, kernel, bias = tensors(*SHAPES[0])
     kernel.requires_grad_()
@@ -84,21 +123,32 @@ def test_no_gradient_is_made_that_nothing_asks_for(products):
 def test_compilers_and_transforms_get_an_operation_they_know(products):
     inputs, kernel, bias = tensors(*SHAPES[0])
     wanted = functional.linear(inputs, kernel.t(), bias)
-    traced = torch.jit.trace(
-        lambda x: torch_products.linear(x, kernel, bias), inputs, check_trace=False
-    )
-    each = torch.func.vmap(lambda x: torch_products.linear(x, kernel, bias))(inputs)
-    jacobian = torch.func.jacrev(lambda b: torch_products.linear(inputs, kernel, b).sum())(bias)
-    for found in (traced(inputs), each):
+
+    def apply(inputs):
+        return torch_products.linear(inputs, kernel, bias)
+
+    compiled = torch.compile(apply, backend="eager", fullgraph=True)
+    traced = torch.jit.trace(apply, inputs, check_trace=False)
+    for found in (compiled(inputs), traced(inputs), torch.func.vmap(apply)(inputs)):
         assert torch.allclose(found, wanted, atol=1e-4)
+    jacobian = torch.func.jacrev(lambda b: torch_products.linear(inputs, kernel, b).sum())(bias)
     assert torch.allclose(jacobian, torch.full_like(bias, 64.0))
+    with forward_ad.dual_level():
+        tangent = forward_ad.unpack_dual(apply(forward_ad.make_dual(inputs, inputs))).tangent
+    assert torch.allclose(tangent, wanted - bias, atol=1e-4)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch_products.linear(inputs, kernel, bias).dtype == torch.bfloat16
+        assert apply(inputs).dtype == torch.bfloat16
+    assert products == []
+
+
+@pytest.mark.filterwarnings("ignore:TF32")  # by `flags` itself
+def test_what_it_does_not_take(products):
+    inputs, kernel, bias = tensors(*SHAPES[0])
     with torch.backends.mkldnn.flags(enabled=False):
         torch_products.linear(inputs, kernel, bias)
     torch_products.linear(inputs[:1, :2], kernel, bias)  # too small to gain
     for dtype in (torch.float64, torch.bfloat16):
         assert torch_products.linear(*(t.to(dtype) for t in (inputs, kernel, bias))).dtype == dtype
     meta = [tensor.to("meta") for tensor in (inputs, kernel, bias)]
-    assert torch_products.linear(*meta).shape == wanted.shape
+    assert torch_products.linear(*meta).shape == (4, 16, 160)
     assert products == []
