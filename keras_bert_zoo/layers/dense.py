@@ -1,4 +1,4 @@
-"""A dense layer whose product and sum are one operation where the backend has one."""
+"""A dense layer in the form that is fastest on each backend."""
 
 import keras
 from keras import ops
@@ -6,10 +6,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
 class Dense(keras.layers.Dense):
-    """As `keras.layers.Dense`, with product and sum in one operation on PyTorch.
+    """As `keras.layers.Dense`, with product and sum in one operation on PyTorch, and rows on JAX.
 
-    Compilers join the two by themselves; PyTorch would walk through the output once more, which is
-    a tenth of an encoder's time on a CPU.
+    Compilers join product and sum by themselves; PyTorch would walk through the output once more,
+    which is a tenth of an encoder's time on a CPU. On JAX's CPU the way back takes half as long
+    for a product of two axes as for one of three.
     """
 
     def call(self, inputs, training=None):
@@ -40,4 +41,9 @@ def affine(inputs, kernel, bias):
             from keras_bert_zoo.layers import torch_products
 
             return torch_products.linear(*tensors)
+    if keras.backend.backend() == "jax":
+        # The kernel's gradient from three axes would be made the other way round, and turned.
+        *leading, width = ops.shape(inputs)
+        outputs = ops.add(ops.matmul(ops.reshape(inputs, (-1, width)), kernel), bias)
+        return ops.reshape(outputs, (*leading, kernel.shape[-1]))
     return ops.add(ops.matmul(inputs, kernel), bias)
