@@ -80,6 +80,10 @@ def test_a_compiled_program_needs_less_memory():
     assert needed(True) < 0.5 * needed(False)
 
 
+@pytest.mark.skipif(
+    keras.backend.backend() == "tensorflow",
+    reason="`tf.recompute_grad` registers functions for good",
+)
 def test_a_trained_model_is_let_go():
     task = kbz.TextClassifier(support.tiny_backbone(remat=True), labels=["no", "yes"])
     task.compile(kbz.create_optimizer(1e-2))
