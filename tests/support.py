@@ -72,3 +72,15 @@ def write_vocabulary(folder, tokens, **settings):
     content = {"tokenizer_class": "BertTokenizer", **settings}
     (folder / "tokenizer_config.json").write_text(json.dumps(content), encoding="utf-8")
     return folder
+
+
+def count_calls(monkeypatch, owner, name):
+    """A list that gets the arguments of each call of a function from here on."""
+    calls, function = [], getattr(owner, name)
+
+    def noted(*arguments):
+        calls.append(arguments)
+        return function(*arguments)
+
+    monkeypatch.setattr(owner, name, noted)
+    return calls

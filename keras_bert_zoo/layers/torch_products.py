@@ -1,8 +1,8 @@
 """Matrix products on PyTorch, on CPUs by oneDNN.
 
-PyTorch leaves products in float32 on CPUs to MKL, which gets half of what AMD's processors can do.
-oneDNN comes with it too and gets nearly all; PyTorch's own compiler takes it by the operator here,
-which has no gradients, nor rules for transforms.
+PyTorch leaves products in float32 on CPUs to MKL, which got half of what oneDNN does on the AMD
+processor this was measured on (`docs/performance.md`). oneDNN comes with PyTorch too, whose own
+compiler takes it by the operator here, which has no gradients, nor rules for transforms.
 """
 
 import functools
@@ -58,7 +58,7 @@ def linear(inputs, kernel, bias=None, activation=None):
 
 def _multiply(inputs, kernel, bias, activation=None):
     name, algorithm = _FUSED[activation]
-    # Other strides, as gradients of sums and of parts have, would take it a thousand times as long.
+    # Other strides, as gradients of sums and of parts have, would take it 180 times as long.
     if not kernel.is_contiguous() and not kernel.t().is_contiguous():
         kernel = kernel.contiguous()
     return torch.ops.mkldnn._linear_pointwise(inputs, kernel.t(), bias, name, [], algorithm)

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from support import scramble
+from support import count_calls, scramble
 
 if keras.backend.backend() != "torch":
     pytest.skip("of PyTorch alone", allow_module_level=True)
@@ -21,15 +21,7 @@ PADDING = torch.arange(6) < torch.tensor([[6], [2], [1]])
 @pytest.fixture
 def taken(monkeypatch):
     """Counts the blocks that were gone through."""
-    counted = []
-    encode = torch_block.encode
-
-    def count(*arguments):
-        counted.append(arguments)
-        return encode(*arguments)
-
-    monkeypatch.setattr(torch_block, "encode", count)
-    return counted
+    return count_calls(monkeypatch, torch_block, "encode")
 
 
 def made(**settings):
@@ -67,13 +59,10 @@ def test_equals_the_layers(taken, activation, first_token_only, masked):
 
 
 def test_big_ones_go_by_onednn(taken, monkeypatch):
-    block, counted = made(), []
+    block = made()
     one, two = through_layers_and_straight(block)
-    multiply = torch_products._multiply
     monkeypatch.setattr(torch_products, "LEAST_WORK", 0)
-    monkeypatch.setattr(
-        torch_products, "_multiply", lambda *each: counted.append(each) or multiply(*each)
-    )
+    counted = count_calls(monkeypatch, torch_products, "_multiply")
     for found in through_layers_and_straight(block):
         assert torch.allclose(found, one, atol=1e-5)
     assert torch.allclose(one, two, atol=1e-5)
