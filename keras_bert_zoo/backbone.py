@@ -1,7 +1,5 @@
 """The encoder as a functional Keras model, and the named classes of its families."""
 
-import contextlib
-
 import keras
 
 from keras_bert_zoo import pretrained, transformers_export
@@ -253,7 +251,7 @@ class Backbone(EncoderModel):
     @classmethod
     def for_weights(cls, found, config, dtype=None):
         """A backbone for the weights of an opened model, which are still to be loaded, if any."""
-        with weights_follow() if found.has_weights else contextlib.nullcontext():
+        with weights_follow(*found.parts):
             return cls(**config.to_dict(), dtype=found.policy(dtype))
 
     def save_to_preset(self, directory, weights_dtype=None):

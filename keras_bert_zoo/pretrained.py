@@ -66,6 +66,17 @@ class Pretrained:
     def has_weights(self):
         return self.foreign is not None or self.own is not None
 
+    @property
+    def parts(self):
+        """What of a backbone its weights fill: the encoder, and the pooler where they have one."""
+        if not self.has_weights:
+            return ()
+        if self.foreign is not None:
+            has_pooler = self.foreign.has_group("pooler")
+        else:
+            has_pooler = any(path.startswith("pooler/") for path in self.own)
+        return ("encoder", "pooler") if has_pooler else ("encoder",)
+
     def config_with(self, overrides):
         """The configuration with some fields changed.
 

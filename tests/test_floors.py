@@ -36,6 +36,7 @@ BACKENDS = {"tensorflow", "tensorflow_text", "keras_hub", "kagglehub", "jax", "t
 MAY_IMPORT_BACKENDS = {
     "checkpoints.readers",
     "checkpoints.keras_hub",
+    "checkpoints.torch_variables",
     "data.backend_dataset",
     *(f"layers.{backend}_kernels" for backend in ("jax", "tensorflow", "torch")),
     "layers.torch_block",

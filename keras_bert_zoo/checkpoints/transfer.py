@@ -269,14 +269,15 @@ def _assign(variable, parts, source):
                 f"{source}: {row.theirs} gives the shape {tuple(value.shape)}; {variable.path} "
                 f"needs {wanted}{'' if row.part is None else ' there'}."
             )
-    values = [parts[part][1] for part in sorted(parts)]
-    if None not in parts:
-        value = np.concatenate(values, axis=-1)
-    elif keras.backend.backend() == "torch":
-        value = values[0]
+    values = [value for _, (_, value) in sorted(parts.items())]
+    if keras.backend.backend() == "torch":
+        from keras_bert_zoo.checkpoints import torch_variables
+
+        torch_variables.fill(variable, values)
+    elif len(values) > 1:
+        variable.assign(np.concatenate(values, axis=-1))
     else:  # they may keep an array as it is, and this one may be the file's own memory
-        value = np.array(values[0], order="C")
-    variable.assign(value)
+        variable.assign(np.array(values[0], order="C"))
 
 
 def _short_list(names, most=6):

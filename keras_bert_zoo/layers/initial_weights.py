@@ -6,40 +6,43 @@ import contextvars
 import keras
 from keras import ops
 
-_WEIGHTS_FOLLOW = contextvars.ContextVar("weights_follow", default=False)
+# The parts whose weights are loaded next.
+_FOLLOWING = contextvars.ContextVar("following", default=())
 
 
 @contextlib.contextmanager
-def weights_follow():
-    """Within it an encoder starts from nothing, since all of its weights are loaded next.
+def weights_follow(*parts):
+    """Within it parts of a model start from nothing, since their weights are loaded next.
 
     To draw them at random would take most of the time of loading a model.
+
+    Args:
+        *parts: `"encoder"`, `"pooler"`.
     """
-    token = _WEIGHTS_FOLLOW.set(True)
+    token = _FOLLOWING.set(parts)
     try:
         yield
     finally:
-        _WEIGHTS_FOLLOW.reset(token)
+        _FOLLOWING.reset(token)
 
 
-def initializer(initializer_range, optional=False):
+def initializer(initializer_range, part="encoder"):
     """A truncated normal of its own seed: Keras gives the same values twice from one instance.
 
     Args:
         initializer_range: float. The standard deviation.
-        optional: bool. Whether a checkpoint may lack the weight: it is then drawn within
-            `weights_follow` too.
+        part: str. What the weight belongs to, as `weights_follow` names it.
 
     Source: Google's `modeling.create_initializer`.
     """
     # Made in any case, so that what is drawn after it does not hang on whether it was.
     normal = keras.initializers.TruncatedNormal(stddev=initializer_range)
-    return normal if optional or not _WEIGHTS_FOLLOW.get() else Unset(normal)
+    return Unset(normal) if part in _FOLLOWING.get() else normal
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
 class Unset(keras.initializers.Initializer):
-    """Whatever lies in memory, or zeros where a backend has no such arrays.
+    """Whatever lies in memory, or zeros where a backend has no such arrays (JAX).
 
     Args:
         initializer: Initializer. What a copy of this one is, since nothing is loaded into copies.
@@ -49,6 +52,10 @@ class Unset(keras.initializers.Initializer):
         self.initializer = initializer
 
     def __call__(self, shape, dtype=None):
+        if keras.backend.backend() == "tensorflow":  # whose `ops.empty` writes zeros
+            from keras_bert_zoo.layers import tensorflow_kernels
+
+            return tensorflow_kernels.empty(shape, dtype)
         return ops.empty(shape, dtype=dtype)
 
     def get_config(self):

@@ -32,7 +32,7 @@ class Pooler(keras.layers.Layer):
         self.dense = Dense(
             sequence_shape[-1],
             activation="tanh",
-            kernel_initializer=initializer(self.initializer_range, optional=True),
+            kernel_initializer=initializer(self.initializer_range, part="pooler"),
             dtype=self.dtype_policy,
             name="dense",
         )

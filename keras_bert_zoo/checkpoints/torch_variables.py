@@ -1,0 +1,28 @@
+"""Fills Keras variables on PyTorch with one copy of each array; `Variable.assign` makes two."""
+
+import numpy as np
+import torch
+
+SHARED = (np.float16, np.float32, np.float64)
+
+
+def fill(variable, arrays):
+    """Gives a variable its value.
+
+    Args:
+        variable: Keras variable.
+        arrays: list of numpy arrays that make it up, side by side along the last axis.
+    """
+    with torch.no_grad():
+        places = variable.value.chunk(len(arrays), dim=-1) if len(arrays) > 1 else [variable.value]
+        for place, array in zip(places, arrays, strict=True):
+            place.copy_(_as_tensor(array))
+
+
+def _as_tensor(array):
+    """A tensor over the array's own memory, where PyTorch knows the type and finds it writable."""
+    if array.dtype not in SHARED:
+        array = array.astype(np.float32)
+    elif not array.flags.writeable:
+        array = array.copy()
+    return torch.from_numpy(array)
