@@ -90,7 +90,7 @@ class EncoderBlock(keras.layers.Layer):
         if keras.backend.backend() == "torch" and not training and type(self) is EncoderBlock:
             from keras_bert_zoo.layers import torch_block
 
-            if torch_block.suits(self, hidden_states):
+            if torch_block.suits(self):
                 return torch_block.encode(self, hidden_states, attention_mask, first_token_only)
         encode = functools.partial(
             self._encode,

@@ -19,13 +19,13 @@ from keras_bert_zoo.layers.torch_products import linear
 PARTS = (SelfAttention, Dense, Dropout, keras.layers.LayerNormalization)
 
 
-def suits(block, hidden_states):
+def suits(block):
     """Whether `encode` does all that the layers of a block would do.
 
     It does not in half precision, where a layer is quantized or of another class, and where a hook
     waits for one.
     """
-    if torch.is_grad_enabled() or hidden_states.dtype != torch.float32:
+    if torch.is_grad_enabled():
         return False
     if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
         return False

@@ -16,6 +16,7 @@ from keras_bert_zoo.layers import torch_block, torch_products
 
 STATES = np.random.default_rng(0).normal(size=(3, 6, 16)).astype("float32")
 PADDING = torch.arange(6) < torch.tensor([[6], [2], [1]])
+CAUSAL = torch.ones(3, 1, 6, 6, dtype=torch.bool).tril()  # another for each token
 
 
 @pytest.fixture
@@ -39,10 +40,9 @@ def through_layers_and_straight(block, **options):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("first_token_only", [False, True])
-@pytest.mark.parametrize("masked", [False, True])
-def test_equals_the_layers(taken, activation, first_token_only, masked):
+@pytest.mark.parametrize("mask", [None, layers.AttentionMask()(PADDING), CAUSAL])
+def test_equals_the_layers(taken, activation, first_token_only, mask):
     block = made(activation=activation)
-    mask = layers.AttentionMask()(PADDING) if masked else None
     by_layers, straight = through_layers_and_straight(
         block, attention_mask=mask, first_token_only=first_token_only
     )
@@ -82,6 +82,22 @@ def test_training_draws_dropout(taken):
         one, two = (block(torch.tensor(STATES), training=True) for _ in range(2))
     assert not torch.allclose(one, two)
     assert taken == []
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_states_of_other_types_are_cast(taken, dtype):
+    block, states = made(), torch.tensor(STATES, dtype=dtype)
+    with torch.no_grad():
+        assert torch.equal(block(states), block(states.float()))
+    assert len(taken) == 2
+
+
+def test_a_regularizer_sees_its_layer(taken):
+    block = made()
+    block.intermediate.activity_regularizer = keras.regularizers.L2(1.0)
+    with torch.no_grad():
+        block(STATES)
+    assert taken == [] and block.losses[0] > 0
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16", "float64"])

@@ -145,3 +145,14 @@ def test_what_it_does_not_take(products):
     meta = [tensor.to("meta") for tensor in (inputs, kernel, bias)]
     assert torch_products.linear(*meta).shape == (4, 16, 160)
     assert products == []
+
+
+@pytest.mark.parametrize("trained, kept", [((0, 1), 2), ((0,), 1), ((1,), 1), ((2,), 0)])
+def test_only_what_gradients_want_is_kept(products, trained, kept):
+    given = tensors((96, 128), 100)
+    for number in trained:
+        given[number].requires_grad_()
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t.shape), lambda t: t):
+        torch_products.linear(*given)
+    assert len(products) == 1 and len(saved) == kept
