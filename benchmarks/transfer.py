@@ -43,7 +43,7 @@ from pathlib import Path
 import finetune_sets as sets
 import keras
 import numpy as np
-from finetune import KINDS, accuracy, entity_f1, word_accuracy
+from finetune_jobs import KINDS, accuracy, entity_f1, word_accuracy
 from transfer_results import (
     KEYS,
     STARTS,

@@ -3,13 +3,11 @@
 import keras
 
 from keras_bert_zoo import pretrained, transformers_export
-from keras_bert_zoo.checkpoints import keras_hub
-from keras_bert_zoo.checkpoints.config_keys import write_config
-from keras_bert_zoo.checkpoints.transfer import dump
 from keras_bert_zoo.config import EncoderConfig
 from keras_bert_zoo.encoder_inputs import EncoderModel, encoder_inputs, is_packed
 from keras_bert_zoo.extended_backbone import ExtendedBackbone
 from keras_bert_zoo.families import FAMILIES
+from keras_bert_zoo.keras_hub_conversion import KerasHubConversion
 from keras_bert_zoo.layers import AttentionMask, EncoderBlock, Pooler
 from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
@@ -18,7 +16,7 @@ from keras_bert_zoo.packed_encoder import encode_packed
 from keras_bert_zoo.pooled_encoder import encode_pooled
 
 
-class Backbone(EncoderModel):
+class Backbone(KerasHubConversion, EncoderModel):
     """An encoder: token ids in, hidden states out. Use a named class, or `Backbone.from_preset`.
 
     Args:
@@ -281,32 +279,6 @@ class Backbone(EncoderModel):
         transformers_export.export_to_transformers(
             directory, self.family, self.config, self.weights, architecture
         )
-
-    @classmethod
-    def from_keras_hub(cls, backbone, dtype=None, **overrides):
-        """A backbone with the weights of a KerasHub backbone object.
-
-        Args:
-            backbone: a `keras_hub.models.BertBackbone`.
-            dtype: dtype policy, or None for Keras's own.
-            **overrides: as for `from_preset`.
-        """
-        return cls.from_pretrained(pretrained.from_keras_hub(backbone), dtype, **overrides)
-
-    def to_keras_hub(self):
-        """A KerasHub backbone with these weights.
-
-        Raises:
-            ImportError: keras-hub is not installed.
-            CheckpointError: KerasHub cannot express a field; its BERT always has
-                `activation="gelu_approximate"`, a pooler, and one dropout rate.
-        """
-        dialect = self.family.dialects["keras_hub"]
-        config = write_config(self.config, dialect.config, "KerasHub")
-        groups = [group for group in dialect.groups if group != "encoder"]
-        tensors = dump(self.weights, dialect, groups, self.config.num_heads)
-        class_name = f"{self.family.class_prefix}Backbone"
-        return keras_hub.build_backbone(class_name, config, tensors, self.dtype_policy)
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")

@@ -7,16 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_bert_zoo.checkpoints.directory import CONFIG_FILES
+from keras_bert_zoo import tokenizer_files
 from keras_bert_zoo.checkpoints.readers import read_json
 from keras_bert_zoo.families import FAMILIES
 from keras_bert_zoo.presets import locate
+from keras_bert_zoo.tokenizer_files import TOKENIZER_FILE, VOCABULARY_FILE
 from keras_bert_zoo.tokenizers import wordpiece
 from keras_bert_zoo.tokenizers.texts import check_texts
-
-TOKENIZER_FILE = "tokenizer.json"
-VOCABULARY_FILE = "vocab.txt"
-TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 
 
 class Tokenizer:
@@ -85,7 +82,7 @@ class Tokenizer:
             defaults: dict or None. `lowercase` for files that do not say.
         """
         folder = Path(folder)
-        said = _settings_of(folder)
+        said = tokenizer_files.settings_of(folder)
         if lowercase is not None:
             said["lowercase"] = lowercase
         if strip_accents is not None:
@@ -97,7 +94,7 @@ class Tokenizer:
             if path.is_file():
                 said.setdefault("lowercase", (defaults or {}).get("lowercase"))
                 if said["lowercase"] is None:
-                    said["lowercase"] = not _google_cased(folder, path)
+                    said["lowercase"] = not tokenizer_files.google_cased(folder, path)
                 return cls.from_vocabulary(path, **said)
         raise FileNotFoundError(
             f"{folder} has no tokenizer: neither {TOKENIZER_FILE} nor {VOCABULARY_FILE} is there."
@@ -255,49 +252,4 @@ class Tokenizer:
         Args:
             directory: str or Path. Must exist.
         """
-        folder = Path(directory)
-        (folder / TOKENIZER_FILE).write_text(self.to_json(), encoding="utf-8")
-        tokens = wordpiece.tokens_in_order(self.engine)
-        (folder / VOCABULARY_FILE).write_text("\n".join(tokens) + "\n", encoding="utf-8")
-        settings = wordpiece.settings(self.engine)
-        content = {
-            "tokenizer_class": "BertTokenizer",
-            "do_lower_case": settings["lowercase"],
-            "strip_accents": settings["strip_accents"],
-            "tokenize_chinese_chars": settings["split_chinese"],
-            **{f"{role}_token": token for role, token in self.special_tokens.items()},
-        }
-        text = json.dumps(content, indent=2) + "\n"
-        (folder / TOKENIZER_CONFIG_FILE).write_text(text, encoding="utf-8")
-
-
-def _settings_of(folder):
-    """What the files of a folder say about lower-casing and accents."""
-    said = {}
-    path = folder / TOKENIZER_CONFIG_FILE
-    if path.is_file():
-        content = read_json(path)
-        for theirs, ours in (
-            ("do_lower_case", "lowercase"),
-            ("strip_accents", "strip_accents"),
-            ("tokenize_chinese_chars", "split_chinese"),
-        ):
-            if theirs in content:
-                said[ours] = content[theirs]
-    path = folder / TOKENIZER_FILE
-    if path.is_file():
-        content = read_json(path)
-        if str(content.get("registered_name", "")).startswith(("keras_hub>", "keras_nlp>")):
-            # KerasHub never strips accents; BERT does, exactly when lower-casing.
-            said["lowercase"] = content["config"]["lowercase"]
-    return said
-
-
-def _google_cased(folder, vocabulary):
-    """Whether a folder of Google's, which does not say, holds a cased model."""
-    google, transformers = (CONFIG_FILES[layout] for layout in ("google", "transformers"))
-    if not (folder / google).is_file() or (folder / transformers).is_file():
-        return False
-    # Words alone: the lower-cased Chinese vocabulary has "<S>" and "[CLS]".
-    words = (token.removeprefix("##") for token in wordpiece.read_tokens(vocabulary))
-    return any(word.isalpha() and word != word.lower() for word in words)
+        tokenizer_files.write(Path(directory), self.engine, self.special_tokens)

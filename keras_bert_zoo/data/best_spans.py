@@ -63,6 +63,29 @@ def no_answer_score(contexts, example, logits):
     )
 
 
+def rank(contexts, example, logits, max_answer_length, candidates, threshold=None):
+    """The answers of one example, the best first, and by how much none would be better.
+
+    Args:
+        contexts, example, logits, max_answer_length, candidates: as for `best_spans`.
+        threshold: as for `ranked_answers`.
+
+    Returns:
+        tuple of a list of dicts and a float.
+
+    Raises:
+        ValueError: logits are not finite.
+    """
+    spans = best_spans(contexts, example, logits, max_answer_length, candidates)
+    none = no_answer_score(contexts, example, logits)
+    if not spans or not np.isfinite(none):
+        raise ValueError(
+            f"Item {example}: the logits are not finite; look whether the training diverged."
+        )
+    answers = ranked_answers(contexts, example, spans, none, threshold)
+    return answers, none - spans[0].score
+
+
 def ranked_answers(contexts, example, spans, none, threshold):
     """The best spans as texts with probabilities among each other.
 

@@ -1,4 +1,4 @@
-"""The vectors that come nearest to others."""
+"""The vectors that come nearest to others, and the texts that they are of."""
 
 import numpy as np
 
@@ -43,3 +43,38 @@ def nearest(queries, vectors, count, block_size=65536):
         best = np.argsort(-scores, axis=1, kind="stable")[:, :count]
         scores, numbers = (np.take_along_axis(a, best, axis=1) for a in (scores, numbers))
     return numbers, scores
+
+
+def nearest_texts(queries, vectors, corpus, count, block_size=65536):
+    """The texts whose vectors come nearest, as `TextEmbedder.search` returns them.
+
+    Args:
+        queries, vectors, count, block_size: as for `nearest`.
+        corpus: list of str, `(M,)`.
+    """
+    numbers, scores = nearest(queries, vectors, count, block_size)
+    return [
+        [
+            {"index": int(i), "score": float(score), "text": corpus[i]}
+            for i, score in zip(*row, strict=True)
+        ]
+        for row in zip(numbers, scores, strict=True)
+    ]
+
+
+def check_count(name, number):
+    """Raises ValueError for what is no whole number above 0."""
+    whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
+    if not whole or number < 1:
+        raise ValueError(f"{name} must be a whole number, at least 1; got {number!r}.")
+
+
+def check_vectors(vectors, count, size):
+    """Raises ValueError for vectors that are not those of a corpus."""
+    if vectors.shape != (count, size):
+        raise ValueError(
+            f"vectors has the shape {vectors.shape}; the corpus has {count} texts, and each vector "
+            f"{size} numbers."
+        )
+    if not np.isfinite(vectors).all():
+        raise ValueError("vectors holds numbers that are not finite.")

@@ -67,6 +67,27 @@ class Sentences:
         return len(self.words)
 
 
+def words_of(tokenizer, x):
+    """The words of texts, or of sentences that are given as words.
+
+    Args:
+        tokenizer: Tokenizer.
+        x: iterable of str, or of lists of str.
+
+    Returns:
+        tuple of a list with a list of Word for each, and the list of texts, None for words.
+
+    Raises:
+        ValueError: an item is neither, or of another kind than the first.
+    """
+    if hasattr(x, "__iter__") and not isinstance(x, (str, bytes, dict)):
+        x = list(x)
+    if isinstance(x, list) and x and isinstance(x[0], (str, bytes)):
+        texts = check_texts(x)
+        return words_of_texts(tokenizer, texts), texts
+    return words_of_lists(tokenizer, x), None
+
+
 def words_of_texts(tokenizer, texts):
     """The words that BERT's own splitting finds in texts: a list of Word for each.
 

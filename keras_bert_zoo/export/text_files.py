@@ -4,7 +4,7 @@ import tokenizers
 from tokenizers.processors import TemplateProcessing
 
 from keras_bert_zoo import pretrained
-from keras_bert_zoo.text import TOKENIZER_FILE
+from keras_bert_zoo.tokenizer_files import TOKENIZER_FILE
 
 
 def write_text_files(task, folder):

@@ -129,6 +129,27 @@ def best_no_answer_threshold(predictions, references, no_answer_scores):
     return found
 
 
+def tuned_threshold(predictions, references, no_answer_scores):
+    """The threshold with the best F1, and what it gives.
+
+    Unlike `best_no_answer_threshold` it is one under which nothing is answered where that is best:
+    the official script says 0 there, which may answer some.
+
+    Args:
+        predictions, references: as for `best_no_answer_threshold`.
+        no_answer_scores: list of float.
+
+    Returns:
+        dict of `exact` and `f1` in percent, and `threshold`.
+    """
+    best = best_no_answer_threshold(predictions, references, no_answer_scores)["best_f1_thresh"]
+    found = []
+    for threshold in (float(best), min(no_answer_scores) - 1.0):
+        scores = squad_scores(predictions, references, no_answer_scores, threshold)
+        found.append({"exact": scores["exact"], "f1": scores["f1"], "threshold": threshold})
+    return max(found, key=lambda one: one["f1"])
+
+
 def averages(rows):
     """A dict of `exact`, `f1` (percentages) and `total` from rows of the two."""
     exact, f1 = (100.0 * sum(column) / len(rows) for column in zip(*rows, strict=True))

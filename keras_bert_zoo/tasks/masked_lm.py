@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled
 from keras_bert_zoo.data.labels import example_weights
+from keras_bert_zoo.data.mask_filling import guesses, mask_spans, target_ids
 from keras_bert_zoo.data.masking import FoundMasks, MaskedExamples, Masker
 from keras_bert_zoo.data.probabilities import log_softmax, softmax
 from keras_bert_zoo.export.samples import MASKED
@@ -171,8 +172,9 @@ class MaskedLM(Task):
         texts = check_texts(text)
         if not isinstance(top_k, (int, np.integer)) or top_k < 1:
             raise ValueError(f"top_k must be at least 1; got {top_k!r}.")
-        spans = [self._mask_spans(i, one) for i, one in enumerate(texts)]
-        allowed = None if targets is None else self._target_ids(targets)
+        tokenizer = self.preprocessor.tokenizer
+        spans = [mask_spans(tokenizer, one, f"Item {i}") for i, one in enumerate(texts)]
+        allowed = None if targets is None else target_ids(tokenizer, targets)
         found = []
         for one, places, logits in zip(
             texts, spans, self.predict(texts, batch_size=batch_size), strict=True
@@ -182,51 +184,12 @@ class MaskedLM(Task):
                     f"{one!r} has {len(places)} masks, of which {len(places) - len(logits)} lie "
                     f"beyond max_length={self.preprocessor.max_length}."
                 )
-            guesses = [
-                self._guesses(one, place, row, top_k, allowed)
+            filled = [
+                guesses(tokenizer, one, place, row, top_k, allowed)
                 for place, row in zip(places, logits, strict=True)
             ]
-            found.append(guesses[0] if len(guesses) == 1 else guesses)
+            found.append(filled[0] if len(filled) == 1 else filled)
         return found
-
-    def _mask_spans(self, number, text):
-        tokenizer = self.preprocessor.tokenizer
-        ids, offsets = tokenizer.tokenize_with_offsets(text)
-        mask_id = tokenizer.special_ids["mask"]
-        spans = [span for token, span in zip(ids, offsets, strict=True) if token == mask_id]
-        if not spans:
-            mask = tokenizer.special_tokens["mask"]
-            raise ValueError(f"Item {number} has no {mask}: {text!r}.")
-        return spans
-
-    def _target_ids(self, targets):
-        tokenizer = self.preprocessor.tokenizer
-        if isinstance(targets, str) or not len(targets):
-            raise ValueError(f"targets must be a list of words, at least one; got {targets!r}.")
-        found = []
-        for word, ids in zip(targets, tokenizer.tokenize(list(targets)), strict=True):
-            if word.startswith("##") and tokenizer.token_to_id(word) is not None:
-                ids = [tokenizer.token_to_id(word)]  # a piece of a word, as it stands there
-            if len(ids) != 1 or ids[0] == tokenizer.special_ids["unk"]:
-                pieces = ", ".join(tokenizer.id_to_token(i) for i in ids)
-                raise ValueError(f"The target {word!r} is no single token but {pieces or 'none'}.")
-            found.append(ids[0])
-        return np.array(list(dict.fromkeys(found)), "int64")
-
-    def _guesses(self, text, span, logits, top_k, allowed):
-        tokenizer = self.preprocessor.tokenizer
-        scores = softmax(logits.astype("float32"))
-        ids = np.arange(tokenizer.vocabulary_size) if allowed is None else allowed
-        best = ids[np.argsort(-scores[ids], kind="stable")[:top_k]]
-        return [
-            {
-                "token": tokenizer.id_to_token(number),
-                "token_id": int(number),
-                "score": float(scores[number]),
-                "text": _filled_in(text, span, tokenizer.id_to_token(number)),
-            }
-            for number in best
-        ]
 
     def score(self, texts, batch_size=None):
         """How likely texts are: the log-probability of each token given all others, added up.
@@ -305,12 +268,6 @@ class MaskedLM(Task):
             "mask_rate": self.mask_rate,
             "whole_words": self.whole_words,
         }
-
-
-def _filled_in(text, span, token):
-    """The text with a token in place of a mask; a piece of a word joins what is before it."""
-    joins = token.startswith("##") and text[: span[0]][-1:].strip()
-    return text[: span[0]] + (token[2:] if joins else token) + text[span[1] :]
 
 
 def _array_targets(examples, y, sample_weight, vocabulary_size):

@@ -6,24 +6,15 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_bert_zoo.data.answers import read_answer, reference_texts
+from keras_bert_zoo.data.alignment import answer_labels, position_labels
+from keras_bert_zoo.data.answers import reference_texts
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled
-from keras_bert_zoo.data.best_spans import (
-    best_spans,
-    logits_of_tokens,
-    no_answer_score,
-    ranked_answers,
-)
-from keras_bert_zoo.data.contexts import (
-    align,
-    context_windows,
-    position_labels,
-    span_labels,
-)
+from keras_bert_zoo.data.best_spans import logits_of_tokens, rank
+from keras_bert_zoo.data.contexts import check_stride, context_windows
 from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.export.samples import CONTEXTS, QUESTIONS
 from keras_bert_zoo.layers.initial_weights import initializer
-from keras_bert_zoo.metrics.squad import best_no_answer_threshold, squad_scores
+from keras_bert_zoo.metrics.squad import tuned_threshold
 from keras_bert_zoo.tasks.export_cases import clear_answers, padded
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.texts import one_or_many, split_pairs
@@ -92,8 +83,7 @@ class QuestionAnswerer(Task):
         name=None,
         trainable=True,
     ):
-        if not isinstance(stride, (int, np.integer)) or isinstance(stride, bool) or stride < 0:
-            raise ValueError(f"stride must be a number of tokens, at least 0; got {stride!r}.")
+        check_stride(stride)
         if not isinstance(threshold, (int, float, np.floating)) or not np.isfinite(threshold):
             raise ValueError(f"threshold must be a finite number; got {threshold!r}.")
 
@@ -176,31 +166,19 @@ class QuestionAnswerer(Task):
         if isinstance(examples, ArrayExamples):
             labels = position_labels(y, examples.arrays["token_ids"].shape)
         else:
-            start, end, aligned = self._align(label_list(y), examples.source, training)
+            start, end, aligned, report = answer_labels(
+                label_list(y), examples.source, self.no_answer
+            )
+            if training:
+                self.alignment_report = report
+            if report.misaligned or report.divided or report.widened:
+                logger.warning("%s", report)
             labels = {"start": start, "end": end}
             weights = weights * aligned
             if not training:  # each example counts once, whatever its windows
                 weights = weights / np.bincount(examples.owners, minlength=examples.count)
         by_row = weights[examples.owners].astype("float32")
         return Labelled(examples, labels, {"start": by_row, "end": by_row})
-
-    def _align(self, y, contexts, training):
-        """Labels for each row, and for each example whether its answer can be used."""
-        if len(y) != len(contexts):
-            raise ValueError(f"There are {len(contexts)} examples but {len(y)} labels.")
-        answers = [read_answer(answer, f"y[{i}]") for i, answer in enumerate(y)]
-        lacking = [i for i, answer in enumerate(answers) if answer is None]
-        if lacking and not self.no_answer:
-            raise ValueError(
-                f"y[{lacking[0]}] has no answer. Make the model with no_answer=True to learn that "
-                "a context may hold none."
-            )
-        spans, report = align(answers, contexts)
-        if training:
-            self.alignment_report = report
-        if report.misaligned or report.divided or report.widened:
-            logger.warning("%s", report)
-        return *span_labels(spans, contexts), (spans[:, 0] != -2).astype("float32")
 
     # === Prediction ===
 
@@ -239,21 +217,14 @@ class QuestionAnswerer(Task):
         for name, number in (("max_answer_length", max_answer_length), ("top_k", top_k)):
             if not isinstance(number, (int, np.integer)) or number < 1:
                 raise ValueError(f"{name} must be a whole number, at least 1; got {number!r}.")
+        threshold = self.threshold if self.no_answer else None
         found = []
         for examples, outputs in self._run(x, batch_size):
-            contexts = examples.source
             logits = [(output["start"], output["end"]) for output in outputs]
-            for example in range(len(contexts)):
-                spans = best_spans(contexts, example, logits, max_answer_length, CANDIDATES)
-                none = no_answer_score(contexts, example, logits)
-                if not spans or not np.isfinite(none):
-                    raise ValueError(
-                        f"Item {example}: the logits are not finite; look whether the training "
-                        "diverged."
-                    )
-                threshold = self.threshold if self.no_answer else None
-                answers = ranked_answers(contexts, example, spans, none, threshold)
-                found.append((answers, none - spans[0].score))
+            found += [
+                rank(examples.source, example, logits, max_answer_length, CANDIDATES, threshold)
+                for example in range(len(examples.source))
+            ]
         return found
 
     def tune_threshold(self, x, y, batch_size=None):
@@ -275,15 +246,9 @@ class QuestionAnswerer(Task):
         ranked = self._ranked(x, batch_size=batch_size)
         texts = [next((a["answer"] for a in answers if a["answer"]), "") for answers, _ in ranked]
         margins = [margin for _, margin in ranked]
-        references = reference_texts(y)
-        best = best_no_answer_threshold(texts, references, margins)["best_f1_thresh"]
-        # Where it is best to answer nothing the official script says 0, which may answer some.
-        found = []
-        for threshold in (float(best), min(margins) - 1.0):
-            scores = squad_scores(texts, references, margins, threshold)
-            found.append((scores["f1"], scores["exact"], threshold))
-        f1, exact, self.threshold = max(found, key=lambda one: one[0])
-        return {"exact": exact, "f1": f1, "threshold": self.threshold}
+        tuned = tuned_threshold(texts, reference_texts(y), margins)
+        self.threshold = tuned["threshold"]
+        return tuned
 
     # === Export ===
 

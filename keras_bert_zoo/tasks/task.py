@@ -11,13 +11,15 @@ from keras_bert_zoo.tasks.exporting import Exportable
 from keras_bert_zoo.tasks.loading import build_task, split_options
 from keras_bert_zoo.tasks.packable import Packable
 from keras_bert_zoo.tasks.text_model import TextModel
-from keras_bert_zoo.text import TOKENIZER_FILE, Tokenizer
-from keras_bert_zoo.training.freezing import freeze, frozen_choice
+from keras_bert_zoo.tasks.trained_parts import PartlyTrained
+from keras_bert_zoo.text import Tokenizer
+from keras_bert_zoo.tokenizer_files import TOKENIZER_FILE
+from keras_bert_zoo.training.freezing import freeze
 
 logger = logging.getLogger("keras_bert_zoo")
 
 
-class Task(Exportable, Packable, TextModel):
+class Task(Exportable, Packable, PartlyTrained, TextModel):
     """A backbone with a head, from texts to logits. Abstract.
 
     Args:
@@ -37,8 +39,6 @@ class Task(Exportable, Packable, TextModel):
     head_groups = ()
     # Its parts that only our own format knows, and that go with the head.
     own_groups = ()
-    # Whether an output depends on the backbone's pooler.
-    uses_pooler = True
     # Longest row where neither the caller nor a saved task says.
     default_max_length = 512
 
@@ -113,55 +113,6 @@ class Task(Exportable, Packable, TextModel):
         if path.is_file():
             tokenizer = Tokenizer.from_json(path.read_text(encoding="utf-8"))
             self.set_preprocessor(Preprocessor(tokenizer, **self._text_settings))
-
-    # === Training ===
-
-    @property
-    def frozen(self):
-        """What of the backbone is not trained, in the form that `freeze` takes."""
-        return frozen_choice(self.backbone, self._unused)
-
-    @property
-    def _unused(self):
-        """The backbone's layers that no output depends on. Not trained, but not frozen either:
-        the backbone may serve another task."""
-        return () if self.uses_pooler else ("pooler",)
-
-    def _used(self, weights):
-        """Those that an output depends on."""
-        unused = tuple(f"{name}/" for name in self._unused)
-        return [weight for weight in weights if not weight.path.startswith(unused)]
-
-    @property
-    def trainable_variables(self):
-        return self._used(super().trainable_variables)
-
-    @property
-    def trainable_weights(self):
-        return self._used(super().trainable_weights)
-
-    @property
-    def non_trainable_variables(self):
-        trained = {id(variable) for variable in self.trainable_variables}
-        return [variable for variable in self.variables if id(variable) not in trained]
-
-    @property
-    def non_trainable_weights(self):
-        trained = {id(weight) for weight in self.trainable_weights}
-        return [weight for weight in self.weights if id(weight) not in trained]
-
-    def freeze(self, frozen):
-        """Chooses what of the backbone stays as it is in training, and compiles anew.
-
-        Args:
-            frozen: `"nothing"`; `"embeddings"`; an int n, for the embeddings and the lower n
-                blocks; `"backbone"`, for everything but the head; or a list of layer names.
-
-        Raises:
-            ValueError: none of these.
-        """
-        freeze(self.backbone, frozen)
-        self.compile_again()
 
     # === Config ===
 

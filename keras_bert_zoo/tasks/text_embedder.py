@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_bert_zoo import pretrained
 from keras_bert_zoo.checkpoints.errors import CheckpointError
-from keras_bert_zoo.data.nearest import cosines, nearest
+from keras_bert_zoo.data.nearest import check_count, check_vectors, cosines, nearest_texts
 from keras_bert_zoo.data.text_pairs import PairedExamples
 from keras_bert_zoo.layers.pooling import (
     COMBINATIONS,
@@ -14,13 +14,12 @@ from keras_bert_zoo.layers.pooling import (
     TextPooling,
     UnitLength,
     layer_numbers,
-    to_unit_length,
 )
 from keras_bert_zoo.tasks.sentence_transformers import read_settings, write_settings
 from keras_bert_zoo.tasks.task import Task
 from keras_bert_zoo.tokenizers.texts import check_texts, split_pairs
 from keras_bert_zoo.training.optimizers import create_optimizer
-from keras_bert_zoo.training.pair_losses import cosine_losses, in_batch_losses
+from keras_bert_zoo.training.pair_losses import mean_pair_loss
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -141,16 +140,8 @@ class TextEmbedder(Task):
         super().compile(optimizer, loss, metrics=metrics, **kwargs)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        pairs = to_unit_length(ops.reshape(ops.cast(y_pred, "float32"), (-1, 2, y_pred.shape[-1])))
-        firsts, seconds = pairs[:, 0], pairs[:, 1]  # (B, D)
-        weight = ops.reshape(sample_weight, (-1, 2))[:, 0]  # (B,)
-        if keras.backend.standardize_dtype(y.dtype) == "int32":  # no scores
-            real = ops.any(ops.not_equal(x["padding_mask"], 0), axis=-1)  # (2B,)
-            loss = in_batch_losses(firsts, seconds, ops.reshape(real, (-1, 2))[:, 0])
-        else:
-            loss = cosine_losses(firsts, seconds, ops.reshape(y, (-1, 2))[:, 0])
-        total = ops.sum(loss * weight) / ops.maximum(ops.sum(weight), keras.config.epsilon())
-        return sum([total, *self.losses])
+        real = ops.any(ops.not_equal(x["padding_mask"], 0), axis=-1)  # (2B,)
+        return sum([mean_pair_loss(y_pred, y, sample_weight, real), *self.losses])
 
     def count_for_loss(self, real, sample_weight):
         return ops.sum(sample_weight)
@@ -233,28 +224,13 @@ class TextEmbedder(Task):
             ValueError: the vectors are not those of the corpus, or `top_k` or `block_size` is
                 below 1.
         """
-        for name, number in (("top_k", top_k), ("block_size", block_size)):
-            whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
-            if not whole or number < 1:
-                raise ValueError(f"{name} must be a whole number, at least 1; got {number!r}.")
+        check_count("top_k", top_k)
+        check_count("block_size", block_size)
         corpus = check_texts(corpus)
         vectors = self.embed(corpus, batch_size) if vectors is None else np.asarray(vectors)
-        if vectors.shape != (len(corpus), self.output.shape[-1]):
-            raise ValueError(
-                f"vectors has the shape {vectors.shape}; the corpus has {len(corpus)} texts, and "
-                f"each vector {self.output.shape[-1]} numbers."
-            )
-        if not np.isfinite(vectors).all():
-            raise ValueError("vectors holds numbers that are not finite.")
+        check_vectors(vectors, len(corpus), self.output.shape[-1])
         asked = self._vectors(queries, batch_size)
-        numbers, scores = nearest(asked, vectors, top_k, block_size)
-        return [
-            [
-                {"index": int(i), "score": float(score), "text": corpus[i]}
-                for i, score in zip(*row, strict=True)
-            ]
-            for row in zip(numbers, scores, strict=True)
-        ]
+        return nearest_texts(asked, vectors, corpus, top_k, block_size)
 
     def _vectors(self, texts, batch_size):
         if isinstance(texts, np.ndarray) and texts.ndim == 2:

@@ -6,9 +6,10 @@ from keras import ops
 
 from keras_bert_zoo.data import tagging, tags
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled, PositionValues
+from keras_bert_zoo.data.contexts import check_stride
 from keras_bert_zoo.data.label_schemes import allowed, scheme_of
 from keras_bert_zoo.data.labels import example_weights, label_list
-from keras_bert_zoo.data.words import sentence_windows, words_of_lists, words_of_texts
+from keras_bert_zoo.data.words import sentence_windows, words_of
 from keras_bert_zoo.export.samples import CONTEXTS, TEXTS
 from keras_bert_zoo.layers.crf import LinearChainCRF
 from keras_bert_zoo.layers.dropout import Dropout
@@ -92,9 +93,8 @@ class TokenClassifier(LabelledTask):
         trainable=True,
     ):
         num_classes, labels = checked_classes(num_classes, labels)
-        whole = isinstance(stride, (int, np.integer)) and not isinstance(stride, bool)
-        if stride is not None and (not whole or stride < 0):
-            raise ValueError(f"stride must be a number of tokens, at least 0; got {stride!r}.")
+        if stride is not None:
+            check_stride(stride)
 
         # === Layers ===
         config = backbone.config
@@ -177,13 +177,7 @@ class TokenClassifier(LabelledTask):
         tokenizer = self.preprocessor.tokenizer
         if isinstance(x, tuple):
             raise ValueError("TokenClassifier takes sentences, not pairs: pass one list.")
-        if hasattr(x, "__iter__") and not isinstance(x, (str, bytes, dict)):
-            x = list(x)
-        if isinstance(x, list) and x and isinstance(x[0], (str, bytes)):
-            texts = check_texts(x)
-            found = words_of_texts(tokenizer, texts)
-        else:
-            texts, found = None, words_of_lists(tokenizer, x)
+        found, texts = words_of(tokenizer, x)
         max_length, special = self.preprocessor.max_length, tokenizer.special_ids
         sentences = sentence_windows(
             found, texts, max_length, self.window_stride, special["cls"], special["sep"]

@@ -8,14 +8,10 @@ import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from keras_bert_zoo.data.alignment import align, span_labels
 from keras_bert_zoo.data.answers import read_answer
 from keras_bert_zoo.data.best_spans import best_spans, no_answer_score
-from keras_bert_zoo.data.contexts import (
-    align,
-    context_windows,
-    span_labels,
-    token_windows,
-)
+from keras_bert_zoo.data.contexts import context_windows, token_windows
 
 CONTEXTS = ["the film was good, the tea was bad", "a warmest cup of tea"]
 

@@ -18,7 +18,8 @@ from keras_bert_zoo.data.pretraining import arrow_shards, tfrecord_shards
 from keras_bert_zoo.data.pretraining.batches import JoinedRows, PretrainingBatches
 from keras_bert_zoo.data.pretraining.documents import blocks_of, read_documents
 from keras_bert_zoo.data.pretraining.recipe import PretrainingRecipe, make_rows
-from keras_bert_zoo.text import TOKENIZER_FILE, Tokenizer
+from keras_bert_zoo.text import Tokenizer
+from keras_bert_zoo.tokenizer_files import TOKENIZER_FILE
 
 RECIPE_FILE = "recipe.json"
 # How the names of files with rows begin, and how those end that are not whole yet.
