@@ -120,3 +120,16 @@ def test_a_saved_backbone_keeps_the_choice(backbone):
     again = type(backbone).from_config(backbone.get_config())
     assert again.remat
     assert all(block.remat for block in again.blocks)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
+def test_a_gradient_that_is_no_number_is_not_hidden():
+    import jax
+
+    from keras_bert_zoo.layers import jax_kernels
+
+    def loss(x):
+        return (jax_kernels.rematerialized(jax.numpy.sin, x) * x[0]).sum()
+
+    for first, wanted in ((2.0, np.isfinite), (np.nan, np.isnan)):
+        assert wanted(jax.grad(loss)(jax.numpy.array([first, 1.0]))).all()
