@@ -78,23 +78,40 @@ class SelfAttention(keras.layers.Layer):
             query = query[:, :1]
             attention_mask = None if attention_mask is None else attention_mask[:, :, :1]
         dropout = self.dropout if training else 0.0
-        attend = _fused_attention(query, dropout, training)
-        if attend is None:
-            probabilities = self._probabilities(query, key, attention_mask)  # (B, H, L, L)
-            probabilities = self.probability_dropout(probabilities, training=dropout > 0)
-            value = ops.transpose(value, (0, 2, 1, 3))  # (B, H, L, K)
-            context = ops.matmul(probabilities, value)
-            context = ops.transpose(context, (0, 2, 1, 3))  # (B, L, H, K)
-        else:
-            context = attend(query, key, value, mask=attention_mask)
+        attend = _fused_attention(query, dropout, training) or functools.partial(
+            self._attend, training=dropout > 0
+        )
+        context = attend(query, key, value, mask=attention_mask)  # (B, L, H, K)
         batch, length, width = ops.shape(hidden_states)
         context = ops.reshape(context, (batch, 1 if first_token_only else length, width))
         return self.output_dense(context)
 
     def probabilities(self, hidden_states, attention_mask=None):
         """The attention probabilities of an input, float, `(B, H, L, L)`; no dropout."""
-        query, key, _ = self._project(hidden_states)
+        query, key, _ = map(_heads_first, self._project(hidden_states))
         return self._probabilities(query, key, attention_mask)
+
+    def _attend(self, query, key, value, mask, training):
+        """Attention step by step; arguments as for `ops.dot_product_attention`."""
+        query, key, value = map(_heads_first, (query, key, value))
+        if training and keras.backend.backend() == "jax":
+            shape = (*query.shape[:3], key.shape[2])
+            drawn = self.probability_dropout.draw(shape, query)
+            if drawn is not None:
+                from keras_bert_zoo.layers import jax_kernels
+
+                return _heads_first(jax_kernels.dropped_attention(query, key, value, *drawn, mask))
+        probabilities = self._probabilities(query, key, mask)  # (B, H, L, L)
+        probabilities = self.probability_dropout(probabilities, training=training)
+        return _heads_first(ops.matmul(probabilities, value))
+
+    def _probabilities(self, query, key, mask):
+        scores = ops.matmul(query * (1 / math.sqrt(self.head_dim)), ops.swapaxes(key, -1, -2))
+        scores = ops.cast(scores, "float32")
+        if mask is not None:
+            # Finite, so that a row with no real token gives numbers rather than NaN.
+            scores = ops.where(mask, scores, -1e9)
+        return ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
 
     def _project(self, hidden_states):
         batch, length, _ = ops.shape(hidden_states)
@@ -102,16 +119,6 @@ class SelfAttention(keras.layers.Layer):
         parts = ops.split(self.qkv(hidden_states), 3, axis=-1)  # (B, L, D) each
         shape = (batch, length, self.num_heads, self.head_dim)
         return [ops.reshape(part, shape) for part in parts]
-
-    def _probabilities(self, query, key, attention_mask):
-        query = ops.transpose(query, (0, 2, 1, 3))  # (B, H, L, K)
-        key = ops.transpose(key, (0, 2, 3, 1))  # (B, H, K, L)
-        scores = ops.matmul(query * (1 / math.sqrt(self.head_dim)), key)  # (B, H, L, L)
-        scores = ops.cast(scores, "float32")
-        if attention_mask is not None:
-            # Finite, so that a row with no real token gives numbers rather than NaN.
-            scores = ops.where(attention_mask, scores, -1e9)
-        return ops.cast(ops.softmax(scores, axis=-1), self.compute_dtype)
 
     def compute_output_shape(self, hidden_shape):
         return hidden_shape
@@ -219,6 +226,11 @@ def _fused_attention(query, dropout, training):
     if backend == "jax" and training and query.shape[1] == 1:
         return None
     return None if dropout else ops.dot_product_attention
+
+
+def _heads_first(states):
+    """`(B, L, H, K)` to `(B, H, L, K)`, and back."""
+    return ops.transpose(states, (0, 2, 1, 3))
 
 
 def _is_cpu():

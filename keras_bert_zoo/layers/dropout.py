@@ -16,13 +16,33 @@ class Dropout(keras.layers.Dropout):
     """
 
     def call(self, inputs, training=False):
-        steps = round(self.rate * STEPS)
-        if not training or steps == 0:
+        if not training or self._steps == 0:
             return inputs
-        if steps == STEPS or self.noise_shape is not None or not self._draws_bits(inputs):
+        drawn = self.draw(ops.shape(inputs), inputs)
+        if drawn is None:
             return super().call(inputs, training=training)
-        keep = self._keep(ops.shape(inputs), steps)
-        return ops.where(keep, inputs * (STEPS / (STEPS - steps)), 0)
+        keep, scale = drawn
+        return ops.where(keep, inputs * scale, 0)
+
+    def draw(self, shape, inputs):
+        """What a call in training does to values of a shape.
+
+        Args:
+            shape: tuple of ints and scalar tensors.
+            inputs: tensor. One that lies where the values will.
+
+        Returns:
+            tuple of a bool tensor, True where a value is kept, and the factor on those that are;
+            None where Keras's own layer draws, or nothing is drawn.
+        """
+        steps = self._steps
+        if steps in (0, STEPS) or self.noise_shape is not None or not self._draws_bits(inputs):
+            return None
+        return self._keep(shape, steps), STEPS / (STEPS - steps)
+
+    @property
+    def _steps(self):
+        return round(self.rate * STEPS)
 
     def _draws_bits(self, inputs):
         if keras.backend.backend() == "torch":

@@ -65,3 +65,34 @@ def test_dropout_within_the_kernel():
     error = np.abs(ops.convert_to_numpy(mean - sure))[:2]
     assert (error < 5 * spread[:2] / np.sqrt(len(draws)) + 1e-6).all()
     assert spread[0].min() > 0.05
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
+@pytest.mark.parametrize("mask", [None, PADDING[:, None, None]])
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("bfloat16", 0.05)])
+def test_dropout_with_its_own_gradients(mask, dtype, tolerance):
+    import jax
+
+    from keras_bert_zoo.layers import jax_kernels
+
+    states = STATES.reshape(3, 2, 6, 4)
+    given = [jax.numpy.asarray(states * factor, dtype) for factor in (1.0, -0.5, 2.0)]
+    keep = np.random.default_rng(1).random((3, 2, 6, 6)) > 0.3
+
+    def ours(query, key, value):
+        return jax_kernels.dropped_attention(query, key, value, keep, 1.4, mask)
+
+    def step_by_step(query, key, value):
+        scores = query @ key.swapaxes(-1, -2) / 2
+        scores = scores if mask is None else jax.numpy.where(mask, scores, -1e9)
+        return (jax.nn.softmax(scores) * keep * 1.4) @ value
+
+    def with_gradients(attend):
+        def loss(*arrays):
+            return (attend(*arrays) * states).sum().astype("float32")
+
+        return attend(*given), *jax.jit(jax.grad(loss, (0, 1, 2)))(*given)
+
+    for found, wanted in zip(with_gradients(ours), with_gradients(step_by_step), strict=True):
+        np.testing.assert_allclose(found, wanted, atol=tolerance, rtol=tolerance)
+        assert found.dtype == dtype
