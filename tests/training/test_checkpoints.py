@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,7 +48,7 @@ class Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.1])
+@pytest.mark.parametrize("dropout", [pytest.param(0.0, marks=pytest.mark.slow), 0.1])
 def test_an_interrupted_training_ends_as_an_unbroken_one(tmp_path, dropout):
     whole, logged = train(tmp_path / "whole", dropout=dropout)
     for epoch in (1, 3):
@@ -95,7 +96,7 @@ def test_without_checkpoints_batches_begin_anew():
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("algorithm", ["google", "lamb"])
+@pytest.mark.parametrize("algorithm", [pytest.param("google", marks=pytest.mark.slow), "lamb"])
 def test_other_optimizers_and_gathered_gradients_go_on_too(tmp_path, algorithm):
     def task():
         made = resumable.pretrainer()
@@ -134,6 +135,17 @@ def test_the_state_of_something_else_is_refused(tmp_path):
         other.fit({}, checkpoints=tmp_path)
 
 
+USUAL = {"learning_rate": 1e-3, "num_train_steps": resumable.STEPS * 4}
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """A folder with a training that is not done."""
+    folder = tmp_path_factory.mktemp("begun")
+    train(folder, epochs=1)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -144,17 +156,19 @@ def test_the_state_of_something_else_is_refused(tmp_path):
         ({"learning_rate": 2e-3}, "optimizer's learning_rate={.*0.002"),
     ],
 )
-def test_the_state_of_another_optimizer_is_refused(tmp_path, settings, message):
-    train(tmp_path, epochs=1)
+def test_the_state_of_another_optimizer_is_refused(begun, settings, message):
     other = resumable.pretrainer(dropout=0.1)
-    usual = {"learning_rate": 1e-3, "num_train_steps": resumable.STEPS * 4}
-    other.compile(kbz.create_optimizer(**{**usual, **settings}))
+    other.compile(kbz.create_optimizer(**{**USUAL, **settings}))
     with pytest.raises(kbz.CheckpointError, match=message):
-        train(tmp_path, task=other)
-    # A control: the same settings once more, in another object with another name.
+        train(begun, task=other)
+
+
+def test_the_same_settings_in_another_optimizer_go_on(begun, tmp_path):
+    shutil.copytree(begun, tmp_path / "copy")
     same = resumable.pretrainer(dropout=0.1)
-    same.compile(kbz.create_optimizer(**usual, name="again"))
-    train(tmp_path, epochs=2, task=same)
+    same.compile(kbz.create_optimizer(**USUAL, name="again"))
+    _, found = train(tmp_path / "copy", epochs=2, task=same)
+    assert found.epoch == [0, 1]
 
 
 def test_a_rate_that_a_callback_lowered_is_found_again(tmp_path):
