@@ -217,7 +217,8 @@ def main(arguments):
             figures[name] = measure(robot, test, language)
             print(f"  {name:36}", *(f"{value:8.1f}" for value in figures[name].values()))
     robot = Robot(passages, retriever(passages), reader, arguments.top_k)
-    for question in arguments.ask or (TRIALS[language] if arguments.measure else []):
+    trials = TRIALS[language] if arguments.measure and not arguments.data else []
+    for question in arguments.ask or trials:
         print(question)
         figures[question] = robot.say(question)["answer"]
     print(f"{time.perf_counter() - started:.0f} s")
