@@ -249,7 +249,7 @@ class Backbone(KerasHubConversion, EncoderModel):
     @classmethod
     def for_weights(cls, found, config, dtype=None):
         """A backbone for the weights of an opened model, which are still to be loaded, if any."""
-        with weights_follow(*found.parts):
+        with weights_follow(*found.backbone_parts):
             return cls(**config.to_dict(), dtype=found.policy(dtype))
 
     def save_to_preset(self, directory, weights_dtype=None):

@@ -67,7 +67,7 @@ class Pretrained:
         return self.foreign is not None or self.own is not None
 
     @property
-    def parts(self):
+    def backbone_parts(self):
         """What of a backbone its weights fill: the encoder, and the pooler where they have one."""
         if not self.has_weights:
             return ()

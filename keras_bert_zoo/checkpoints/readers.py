@@ -19,7 +19,7 @@ MAPPED = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 class SafetensorsReader(collections.abc.Mapping):
     """The tensors of a safetensors file: float ones mapped into memory, read when they are used.
 
-    Such an array changes with the file: copy what is kept. To write to it leaves the file alone.
+    Such an array is not to be written to, and changes with the file: copy what is kept.
 
     Args:
         path: str or Path.
@@ -41,7 +41,7 @@ class SafetensorsReader(collections.abc.Mapping):
         with open(path, "rb") as file:
             start = 8 + int.from_bytes(file.read(8), "little")
             self._entries = json.loads(file.read(start - 8))
-        self._data = np.memmap(path, mode="c")[start:]
+        self._data = np.memmap(path, mode="r")[start:]
 
     @property
     def metadata(self):

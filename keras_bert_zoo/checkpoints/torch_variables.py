@@ -1,5 +1,7 @@
 """Fills Keras variables on PyTorch with one copy of each array; `Variable.assign` makes two."""
 
+import warnings
+
 import numpy as np
 import torch
 
@@ -20,9 +22,13 @@ def fill(variable, arrays):
 
 
 def _as_tensor(array):
-    """A tensor over the array's own memory, where PyTorch knows the type and finds it writable."""
-    if array.dtype not in SHARED:
+    """A tensor over the array's own memory, where PyTorch knows the type and the strides.
+
+    What it says of arrays that are not to be written to does not matter: it only reads this one.
+    """
+    array = np.asarray(array)
+    if array.dtype not in SHARED or any(s < 0 or s % array.itemsize for s in array.strides):
         array = array.astype(np.float32)
-    elif not array.flags.writeable:
-        array = array.copy()
-    return torch.from_numpy(array)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)

@@ -63,7 +63,7 @@ def no_answer_score(contexts, example, logits):
     )
 
 
-def rank(contexts, example, logits, max_answer_length, candidates, threshold=None):
+def answers_and_margin(contexts, example, logits, max_answer_length, candidates, threshold=None):
     """The answers of one example, the best first, and by how much none would be better.
 
     Args:

@@ -101,12 +101,6 @@ def context_windows(tokenizer, questions, texts, max_length, stride):
     return Contexts(list(texts), offsets, rows, np.asarray(owners, "int64"), windows, homes)
 
 
-def check_stride(stride):
-    """Raises ValueError for what is no number of tokens."""
-    if not isinstance(stride, (int, np.integer)) or isinstance(stride, bool) or stride < 0:
-        raise ValueError(f"stride must be a number of tokens, at least 0; got {stride!r}.")
-
-
 def token_windows(count, room, stride):
     """The windows `(first, last)` over `count` tokens, each of `room` tokens but the last.
 

@@ -62,13 +62,6 @@ def nearest_texts(queries, vectors, corpus, count, block_size=65536):
     ]
 
 
-def check_count(name, number):
-    """Raises ValueError for what is no whole number above 0."""
-    whole = isinstance(number, (int, np.integer)) and not isinstance(number, bool)
-    if not whole or number < 1:
-        raise ValueError(f"{name} must be a whole number, at least 1; got {number!r}.")
-
-
 def check_vectors(vectors, count, size):
     """Raises ValueError for vectors that are not those of a corpus."""
     if vectors.shape != (count, size):

@@ -152,6 +152,12 @@ def check_words(sentences):
     return checked
 
 
+def refuse_texts(words):
+    """Raises ValueError where a sentence that should be a list of words is a text."""
+    if any(isinstance(sentence, (str, bytes)) for sentence in words):
+        raise ValueError("words must be a list with a list of words for each sentence; got texts.")
+
+
 def sentence_windows(words, texts, max_length, stride, cls_id, sep_id):
     """Sentences as rows of at most `max_length` tokens, the long ones in overlapping windows.
 

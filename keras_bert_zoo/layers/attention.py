@@ -18,7 +18,8 @@ class SelfAttention(keras.layers.Layer):
     Query, key and value come from one dense layer whose kernel `(D, 3 D)` holds the three side by
     side. A fused operation does the rest: PyTorch's own kernel, elsewhere
     `keras.ops.dot_product_attention`. While attention dropout is drawn, that is PyTorch's on GPUs
-    alone, as no other draws it. JAX has none in float16 on the CPU, nor in training for one query.
+    alone, as no other draws it. JAX has none in float16 on the CPU, nor in training for one query;
+    with dropout it goes step by step, by gradients of its own (`jax_kernels.dropped_attention`).
 
     Args:
         num_heads: int. Attention heads, H; must divide the input's width D.
@@ -92,7 +93,16 @@ class SelfAttention(keras.layers.Layer):
         return self._probabilities(query, key, attention_mask)
 
     def _attend(self, query, key, value, mask, training):
-        """Attention step by step; arguments as for `ops.dot_product_attention`."""
+        """Attention step by step.
+
+        Args:
+            query, key, value: float, `(B, L, H, K)`; of queries there may be one.
+            mask: bool, broadcast to `(B, H, L, L)`, or None.
+            training: bool. Whether dropout is drawn.
+
+        Returns:
+            float, of the query's shape.
+        """
         query, key, value = map(_heads_first, (query, key, value))
         if training and keras.backend.backend() == "jax":
             shape = (*query.shape[:3], key.shape[2])

@@ -1,5 +1,7 @@
 """What JAX does in fewer steps, or with less memory, than Keras does by it."""
 
+import functools
+
 import jax
 from jax import numpy as jnp
 
@@ -50,6 +52,7 @@ def rematerialized(forward, *inputs):
     return once(*inputs)
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
 def dropped_attention(query, key, value, keep, scale, mask=None):
     """Scaled dot-product attention with dropout on the probabilities.
 
@@ -57,7 +60,7 @@ def dropped_attention(query, key, value, keep, scale, mask=None):
     and where dropout left them: at 512 tokens most of the memory of a training step.
 
     Args:
-        query: float, `(B, H, Q, K)`.
+        query: float, `(B, H, Q, K)`, of Q queries.
         key, value: float, `(B, H, L, K)`.
         keep: bool, `(B, H, Q, L)`. False where dropout takes a probability away.
         scale: float. Factor on those it leaves.
@@ -66,35 +69,40 @@ def dropped_attention(query, key, value, keep, scale, mask=None):
     Returns:
         float, `(B, H, Q, K)`. It has no derivatives in forward mode.
     """
-    dtype, root = query.dtype, query.shape[-1] ** 0.5
-    mask = jnp.ones((1, 1, 1, 1), bool) if mask is None else mask
+    return _attend(query, key, value, keep, scale, mask)[0]
 
-    @jax.custom_vjp
-    def attend(query, key, value):
-        return forward(query, key, value)[0]
 
-    def forward(query, key, value):
-        scores = ((query / root) @ _turned(key)).astype("float32")
+def _attend(query, key, value, keep, scale, mask):
+    """The context, and what its gradients need."""
+    scores = ((query / query.shape[-1] ** 0.5) @ _turned(key)).astype("float32")  # (B, H, Q, L)
+    if mask is not None:
         # Finite, so that a row with no real token gives numbers rather than NaN.
-        probabilities = jax.nn.softmax(jnp.where(mask, scores, -1e9))
-        # One array says both: what is taken away turns negative.
-        signed = jnp.where(keep, probabilities, -probabilities).astype(dtype)
-        return jnp.maximum(signed, 0) @ (value * scale), (query, key, value, signed)
+        scores = jnp.where(mask, scores, -1e9)
+    probabilities = jax.nn.softmax(scores)
+    # One array says both: what is taken away turns negative.
+    signed = jnp.where(keep, probabilities, -probabilities).astype(query.dtype)
+    context = jnp.maximum(signed, 0) @ (value * scale)  # (B, H, Q, K)
+    return context, (query, key, value, signed, mask)
 
-    def backward(kept, gradient):
-        query, key, value, signed = kept
-        gradient = gradient * scale
-        size = jnp.abs(signed)
-        # As above in other words: of the same the compiler would keep the result until here.
-        left = (signed + size) * 0.5
-        # The gradients of the probabilities times these, which the softmax's are made of.
-        weighted = ((gradient @ _turned(value)) * left).astype("float32")
-        of_scores = weighted - size * jnp.sum(weighted, axis=-1, keepdims=True)
-        of_scores = (jnp.where(mask, of_scores, 0) / root).astype(dtype)
-        return of_scores @ key, _turned(of_scores) @ query, _turned(left) @ gradient
 
-    attend.defvjp(forward, backward)
-    return attend(query, key, value)
+def _attend_backward(scale, kept, gradient):
+    query, key, value, signed, mask = kept
+    root, gradient = query.shape[-1] ** 0.5, gradient * scale
+    probabilities = jnp.abs(signed)  # (B, H, Q, L)
+    # `jnp.maximum(signed, 0)`, but XLA would join the two, and keep the first until here.
+    dropped = (signed + probabilities) * 0.5
+    # The gradients of the probabilities times these, which the softmax's are made of.
+    weighted = (gradient @ _turned(value)).astype("float32") * dropped
+    of_scores = weighted - probabilities * jnp.sum(weighted, axis=-1, keepdims=True)
+    if mask is not None:
+        of_scores = jnp.where(mask, of_scores, 0)
+    of_scores = of_scores.astype(query.dtype)
+    # Divided after the sum: half precision would lose small ones before.
+    of_query, of_key = (of_scores @ key) / root, _turned(of_scores) @ (query / root)
+    return of_query, of_key, _turned(dropped) @ gradient, None, None
+
+
+dropped_attention.defvjp(_attend, _attend_backward)
 
 
 def _turned(matrices):

@@ -25,7 +25,7 @@ def suits(block):
     It does not in half precision, where a layer is quantized or of another class, and where a hook
     waits for one.
     """
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() or not block.autocast:  # else states come in float32
         return False
     if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
         return False

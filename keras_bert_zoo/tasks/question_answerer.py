@@ -9,8 +9,9 @@ from keras import ops
 from keras_bert_zoo.data.alignment import answer_labels, position_labels
 from keras_bert_zoo.data.answers import reference_texts
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled
-from keras_bert_zoo.data.best_spans import logits_of_tokens, rank
-from keras_bert_zoo.data.contexts import check_stride, context_windows
+from keras_bert_zoo.data.best_spans import answers_and_margin, logits_of_tokens
+from keras_bert_zoo.data.checks import check_count, check_stride
+from keras_bert_zoo.data.contexts import context_windows
 from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.export.samples import CONTEXTS, QUESTIONS
 from keras_bert_zoo.layers.initial_weights import initializer
@@ -214,17 +215,15 @@ class QuestionAnswerer(Task):
 
     def _ranked(self, x, max_answer_length=30, batch_size=None, top_k=1):
         """For each example the answers, the best first, and how much better none would be."""
-        for name, number in (("max_answer_length", max_answer_length), ("top_k", top_k)):
-            if not isinstance(number, (int, np.integer)) or number < 1:
-                raise ValueError(f"{name} must be a whole number, at least 1; got {number!r}.")
-        threshold = self.threshold if self.no_answer else None
+        check_count("max_answer_length", max_answer_length)
+        check_count("top_k", top_k)
+        settings = (max_answer_length, CANDIDATES, self.threshold if self.no_answer else None)
         found = []
         for examples, outputs in self._run(x, batch_size):
             logits = [(output["start"], output["end"]) for output in outputs]
-            found += [
-                rank(examples.source, example, logits, max_answer_length, CANDIDATES, threshold)
-                for example in range(len(examples.source))
-            ]
+            contexts = examples.source
+            for example in range(len(contexts)):
+                found.append(answers_and_margin(contexts, example, logits, *settings))
         return found
 
     def tune_threshold(self, x, y, batch_size=None):

@@ -9,7 +9,10 @@ from keras_bert_zoo.data.labels import example_weights, leaves
 
 
 class TextCoding:
-    """A mixin for models of texts: each step as most tasks take it, for others to override."""
+    """A mixin for models of texts: each step as most tasks take it, for others to override.
+
+    The model gives `config`, `output` and `jit_compile`.
+    """
 
     preprocessor = None
 

@@ -6,7 +6,8 @@ from keras import ops
 
 from keras_bert_zoo import pretrained
 from keras_bert_zoo.checkpoints.errors import CheckpointError
-from keras_bert_zoo.data.nearest import check_count, check_vectors, cosines, nearest_texts
+from keras_bert_zoo.data.checks import check_count
+from keras_bert_zoo.data.nearest import check_vectors, cosines, nearest_texts
 from keras_bert_zoo.data.text_pairs import PairedExamples
 from keras_bert_zoo.layers.pooling import (
     COMBINATIONS,

@@ -6,10 +6,10 @@ from keras import ops
 
 from keras_bert_zoo.data import tagging, tags
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled, PositionValues
-from keras_bert_zoo.data.contexts import check_stride
+from keras_bert_zoo.data.checks import check_stride
 from keras_bert_zoo.data.label_schemes import allowed, scheme_of
 from keras_bert_zoo.data.labels import example_weights, label_list
-from keras_bert_zoo.data.words import sentence_windows, words_of
+from keras_bert_zoo.data.words import refuse_texts, sentence_windows, words_of
 from keras_bert_zoo.export.samples import CONTEXTS, TEXTS
 from keras_bert_zoo.layers.crf import LinearChainCRF
 from keras_bert_zoo.layers.dropout import Dropout
@@ -135,15 +135,14 @@ class TokenClassifier(LabelledTask):
     # === Training ===
 
     def default_compile(self):
+        accuracy = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
         return {
             "optimizer": create_optimizer(5e-5),
             # The mean over labelled words.
             "loss": keras.losses.SparseCategoricalCrossentropy(
                 from_logits=True, reduction="mean_with_sample_weight"
             ),
-            "metrics": []
-            if self.has_crf
-            else [keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            "metrics": [] if self.has_crf else [accuracy],
         }
 
     @property
@@ -249,10 +248,7 @@ class TokenClassifier(LabelledTask):
         if self.has_crf and aggregation in ("none", "simple"):
             raise ValueError(f'aggregation="{aggregation}" labels pieces; a CRF labels words.')
         if words is not None:
-            if any(isinstance(sentence, (str, bytes)) for sentence in words):
-                raise ValueError(
-                    "words must be a list with a list of words for each sentence; got texts."
-                )
+            refuse_texts(words)
             found = self._decoded(self.predict(words, batch_size=batch_size))
             return [[self.class_names[number] for number in sentence] for sentence in found]
         texts = [texts] if isinstance(texts, str) else check_texts(texts)

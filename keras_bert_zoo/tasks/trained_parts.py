@@ -4,7 +4,7 @@ from keras_bert_zoo.training.freezing import freeze, frozen_choice
 
 
 class PartlyTrained:
-    """A mixin for tasks over a backbone."""
+    """A mixin for tasks, which give `backbone` and `compile_again`."""
 
     # Whether an output depends on the backbone's pooler.
     uses_pooler = True

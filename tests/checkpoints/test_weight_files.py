@@ -327,14 +327,27 @@ def test_other_types_load_exactly(tmp_path, dtype):
     assert np.array_equal(keras.ops.convert_to_numpy(variable), array.astype("float32"))
 
 
-def test_an_array_that_cannot_be_written_to_is_loaded():
-    array = np.arange(3, dtype="float32")
+def read_only(array):
     array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        read_only(np.arange(3, dtype="float32")),
+        np.arange(3, dtype="float32")[::-1],
+        np.arange(6, dtype="float32")[::2],
+        np.zeros(3, [("a", "float32"), ("b", "int8")])["a"],
+    ],
+)
+def test_arrays_lie_in_memory_in_any_way(array):
+    before = array.copy()
     variable = keras.Variable(np.zeros(3), name="a")
     load_own([variable], {"a": array}, "here")
     variable.assign(variable * 2)
-    assert np.array_equal(array, [0, 1, 2])
-    assert np.array_equal(keras.ops.convert_to_numpy(variable), [0, 2, 4])
+    assert np.array_equal(array, before)
+    assert np.array_equal(keras.ops.convert_to_numpy(variable), 2 * before)
 
 
 def test_a_loaded_model_does_not_change_with_its_file(tmp_path, backbone):
@@ -363,13 +376,13 @@ def test_tensors_lie_anywhere(tmp_path, shift):
     np.testing.assert_array_equal(SafetensorsReader(path)["a"], values)
 
 
-def test_to_write_to_an_array_leaves_its_file_alone(tmp_path):
+def test_an_array_of_a_file_is_not_written_to(tmp_path):
     path = tmp_path / "a.safetensors"
     save_safetensors({"a": np.ones(3, "float32"), "none": np.zeros((0, 4), "float16")}, path)
     tensors = SafetensorsReader(path)
     assert tensors["none"].shape == (0, 4)
-    tensors["a"][:] = 5
-    assert np.array_equal(SafetensorsReader(path)["a"], [1, 1, 1])
+    with pytest.raises(ValueError, match="read-only"):
+        tensors["a"][:] = 5
 
 
 @pytest.mark.parametrize("shift", range(0, 64, 8))

@@ -67,32 +67,67 @@ def test_dropout_within_the_kernel():
     assert spread[0].min() > 0.05
 
 
+# What may lie around the gradients, or within them.
+AROUND = {
+    "nothing": lambda jax, gradients, loss: gradients(loss),
+    "jit": lambda jax, gradients, loss: jax.jit(gradients(loss)),
+    "jit within": lambda jax, gradients, loss: gradients(jax.jit(loss)),
+    "checkpoint within": lambda jax, gradients, loss: gradients(jax.checkpoint(loss)),
+    "both": lambda jax, gradients, loss: jax.jit(gradients(jax.checkpoint(loss))),
+    "scan within": lambda jax, gradients, loss: gradients(
+        lambda *arrays: jax.lax.scan(
+            lambda total, _: (total + loss(*arrays), None), 0.0, np.zeros(1)
+        )[0]
+    ),
+}
+
+
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
-@pytest.mark.parametrize("mask", [None, PADDING[:, None, None]])
-@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-5), ("bfloat16", 0.05)])
-def test_dropout_with_its_own_gradients(mask, dtype, tolerance):
+@pytest.mark.parametrize("queries", [6, 1])
+@pytest.mark.parametrize("mask", [None, PADDING[:, None, None], BLOCKS[:, None]])
+@pytest.mark.parametrize("around", AROUND)
+def test_dropout_with_its_own_gradients(around, mask, queries):
+    found, wanted = attention_with_gradients(AROUND[around], mask, queries)
+    for ours, plain in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, plain, atol=2e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
+@pytest.mark.parametrize("dtype, tolerance", [("bfloat16", 0.05), ("float16", 5e-3)])
+def test_dropout_with_its_own_gradients_in_half_precision(dtype, tolerance):
+    found, wanted = attention_with_gradients(AROUND["jit"], BLOCKS[:, None], 6, dtype)
+    for ours, plain in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, plain, atol=tolerance, rtol=tolerance)
+        assert ours.dtype == dtype
+
+
+def attention_with_gradients(around, mask, queries, dtype="float32"):
+    """The kernel's results, and those of its steps one by one."""
     import jax
 
     from keras_bert_zoo.layers import jax_kernels
 
     states = STATES.reshape(3, 2, 6, 4)
     given = [jax.numpy.asarray(states * factor, dtype) for factor in (1.0, -0.5, 2.0)]
-    keep = np.random.default_rng(1).random((3, 2, 6, 6)) > 0.3
+    given[0] = given[0][:, :, :queries]
+    mask = mask if mask is None or mask.shape[2] == 1 else mask[:, :, :queries]
+    given.append(mask if mask is None else jax.numpy.asarray(mask))
+    keep = np.random.default_rng(1).random((3, 2, queries, 6)) > 0.3
 
-    def ours(query, key, value):
+    def ours(query, key, value, mask):
         return jax_kernels.dropped_attention(query, key, value, keep, 1.4, mask)
 
-    def step_by_step(query, key, value):
-        scores = query @ key.swapaxes(-1, -2) / 2
+    def step_by_step(query, key, value, mask):
+        scores = (query @ key.swapaxes(-1, -2) / 2).astype("float32")
         scores = scores if mask is None else jax.numpy.where(mask, scores, -1e9)
-        return (jax.nn.softmax(scores) * keep * 1.4) @ value
+        return (jax.nn.softmax(scores) * keep * 1.4).astype(dtype) @ value
 
-    def with_gradients(attend):
-        def loss(*arrays):
-            return (attend(*arrays) * states).sum().astype("float32")
+    results = []
+    for attend in (ours, step_by_step):
 
-        return attend(*given), *jax.jit(jax.grad(loss, (0, 1, 2)))(*given)
+        def loss(*arrays, attend=attend):
+            return (attend(*arrays) * states[:, :, :queries]).sum().astype("float32")
 
-    for found, wanted in zip(with_gradients(ours), with_gradients(step_by_step), strict=True):
-        np.testing.assert_allclose(found, wanted, atol=tolerance, rtol=tolerance)
-        assert found.dtype == dtype
+        gradients = around(jax, lambda function: jax.grad(function, (0, 1, 2)), loss)
+        results.append((attend(*given), *gradients(*given)))
+    return results

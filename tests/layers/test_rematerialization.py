@@ -133,3 +133,11 @@ def test_a_gradient_that_is_no_number_is_not_hidden():
 
     for first, wanted in ((2.0, np.isfinite), (np.nan, np.isnan)):
         assert wanted(jax.grad(loss)(jax.numpy.array([first, 1.0]))).all()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="JAX has two ways")
+def test_the_way_of_gpus(monkeypatch):
+    import jax
+
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    np.testing.assert_allclose(losses.__wrapped__(True), losses.__wrapped__(False), atol=1e-6)

@@ -92,6 +92,13 @@ def test_states_of_other_types_are_cast(taken, dtype):
     assert len(taken) == 2
 
 
+def test_states_that_are_not_cast_take_the_layers(taken):
+    block = made(autocast=False)
+    with torch.no_grad():
+        assert block(torch.tensor(STATES, dtype=torch.bfloat16)).dtype == torch.float32
+    assert taken == []
+
+
 def test_a_regularizer_sees_its_layer(taken):
     block = made()
     block.intermediate.activity_regularizer = keras.regularizers.L2(1.0)

@@ -159,8 +159,10 @@ def begun(tmp_path_factory):
 def test_the_state_of_another_optimizer_is_refused(begun, settings, message):
     other = resumable.pretrainer(dropout=0.1)
     other.compile(kbz.create_optimizer(**{**USUAL, **settings}))
+    before = (begun / STATE_FILE).read_bytes()
     with pytest.raises(kbz.CheckpointError, match=message):
         train(begun, task=other)
+    assert (begun / STATE_FILE).read_bytes() == before
 
 
 def test_the_same_settings_in_another_optimizer_go_on(begun, tmp_path):
