@@ -1,4 +1,4 @@
-"""Windows over contexts, where answers lie, and the best spans."""
+"""Windows over contexts, and the best spans in them."""
 
 import itertools
 
@@ -8,8 +8,6 @@ import support
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keras_bert_zoo.data.alignment import align, span_labels
-from keras_bert_zoo.data.answers import read_answer
 from keras_bert_zoo.data.best_spans import best_spans, no_answer_score
 from keras_bert_zoo.data.contexts import context_windows, token_windows
 
@@ -77,73 +75,8 @@ def test_the_best_spans_are_those_of_brute_force(count, stride, longest, seed):
     assert no_answer_score(found, 0, logits) == min(nulls)
 
 
-def test_answers_become_tokens_and_back():
-    found = contexts(max_length=32)
-    spans, report = align([("tea was bad", 23), None], found)
-    assert spans.tolist() == [[6, 8], [-1, -1]]
-    assert report.answered == report.unanswered == 1
-    start, end = found.offsets[0][spans[0]][:, 0][0], found.offsets[0][spans[0]][:, 1][1]
-    assert CONTEXTS[0][start:end] == "tea was bad"
-    starts, ends = span_labels(spans, found)
-    ids = found.rows[0].token_ids
-    assert ids[starts[0] : ends[0] + 1].tolist() == support.tiny_tokenizer().tokenize("tea was bad")
-    assert (starts[1], ends[1]) == (0, 0)
-
-
-def test_windows_without_the_answer_point_at_cls():
-    found = contexts(stride=0)
-    spans, _ = align([("bad", None), ("cup", None)], found)
-    starts, ends = span_labels(spans, found)
-    rows = list(found.rows_of(0))
-    assert len(rows) > 1
-    assert (starts[rows[:-1]] == 0).all()
-    assert starts[rows[-1]] == ends[rows[-1]] > 0
-
-
-def test_what_does_not_align_is_counted():
-    texts = ["the film", "a warmest cup", "tea tea", "tea"]
-    spans, report = align([("film", 3), ("warm", None), ("tea", 4), ("tea", 0)], contexts(texts))
-    assert report.misaligned == (0,)
-    assert report.widened == ()
-    assert spans[0].tolist() == [-2, -2]
-    assert spans[2].tolist() == [1, 1]
-    _, report = align([("f", None), None, None, None], contexts(texts))
-    assert report.widened == (0,)
-    assert "1 answers were widened" in str(report)
-
-
-def test_an_answer_that_is_not_there():
-    with pytest.raises(ValueError, match=r"y\[1\]: the answer 'film' is not in its context"):
-        align([None, ("film", None)], contexts())
-
-
 def test_empty_contexts_and_long_questions_are_named():
     with pytest.raises(ValueError, match=r"Item 1: the context is empty; got '  '"):
         contexts(["tea", "  "])
     with pytest.raises(ValueError, match=r"Item 0: the question has 3 tokens, which leaves 2 of 8"):
         contexts(["tea was good and bad"], max_length=8)
-
-
-@pytest.mark.parametrize(
-    "answer, wanted",
-    [
-        (None, None),
-        ("", None),
-        ([], None),
-        ("tea", ("tea", None)),
-        (("tea", 3), ("tea", 3)),
-        ([("tea", 3), ("cup", 1)], ("tea", 3)),
-        (["tea", "cup"], ("tea", None)),
-        ({"text": "tea", "start": 3}, ("tea", 3)),
-        ({"text": ["tea"], "answer_start": [3]}, ("tea", 3)),
-        ({"text": [], "answer_start": []}, None),
-    ],
-)
-def test_forms_of_an_answer(answer, wanted):
-    assert read_answer(answer, "y[0]") == wanted
-
-
-@pytest.mark.parametrize("answer", [7, ("tea", "3"), {"start": 3, "text": 4}, ("a", 1, 2)])
-def test_what_is_no_answer(answer):
-    with pytest.raises(ValueError, match=r"y\[0\] is .*; an answer is a text"):
-        read_answer(answer, "y[0]")

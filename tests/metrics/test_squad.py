@@ -14,6 +14,7 @@ from keras_bert_zoo.metrics.squad import (
     normalize_answer,
     squad_scores,
     token_f1,
+    tuned_threshold,
 )
 
 WORDS = ["the", "a", "An", "cat", "cats", "Cat", "sat.", "--", "the-end", "3.5", "é", " ", "\n"]
@@ -176,3 +177,11 @@ def test_bad_doubts(doubts, text):
 def test_bad_pairs(predictions, references, text):
     with pytest.raises(ValueError, match=text):
         squad_scores(predictions, references)
+
+
+@pytest.mark.parametrize("right, wanted", [(["tea", "cup"], 100.0), ([[], []], 100.0)])
+def test_a_tuned_threshold_gives_what_it_says(right, wanted):
+    found = tuned_threshold(["tea", "cup"], right, [-1.0, 0.5])
+    assert found["f1"] == found["exact"] == wanted
+    again = squad_scores(["tea", "cup"], right, [-1.0, 0.5], found["threshold"])
+    assert again["f1"] == found["f1"]
