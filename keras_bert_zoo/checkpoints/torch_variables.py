@@ -22,13 +22,10 @@ def fill(variable, arrays):
 
 
 def _as_tensor(array):
-    """A tensor over the array's own memory, where PyTorch knows the type and the strides.
-
-    What it says of arrays that are not to be written to does not matter: it only reads this one.
-    """
+    """A tensor over the array's own memory; over a copy where PyTorch lacks its type or strides."""
     array = np.asarray(array)
     if array.dtype not in SHARED or any(s < 0 or s % array.itemsize for s in array.strides):
-        array = array.astype(np.float32)
-    with warnings.catch_warnings():
+        array = np.array(array, np.float64, order="C")  # exact for every other type
+    with warnings.catch_warnings():  # the tensor is only read
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled
+from keras_bert_zoo.data.checks import check_count
 from keras_bert_zoo.data.labels import example_weights
 from keras_bert_zoo.data.mask_filling import guesses, mask_spans, target_ids
 from keras_bert_zoo.data.masking import FoundMasks, MaskedExamples, Masker
@@ -170,8 +171,7 @@ class MaskedLM(Task):
         if isinstance(text, str):
             return self.fill_mask([text], top_k, targets, batch_size)[0]
         texts = check_texts(text)
-        if not isinstance(top_k, (int, np.integer)) or top_k < 1:
-            raise ValueError(f"top_k must be at least 1; got {top_k!r}.")
+        check_count("top_k", top_k)
         tokenizer = self.preprocessor.tokenizer
         spans = [mask_spans(tokenizer, one, f"Item {i}") for i, one in enumerate(texts)]
         allowed = None if targets is None else target_ids(tokenizer, targets)
@@ -242,8 +242,7 @@ class MaskedLM(Task):
             folder: Path.
             top_k: int. How many tokens to answer for each mask.
         """
-        if not isinstance(top_k, (int, np.integer)) or isinstance(top_k, bool) or top_k < 1:
-            raise ValueError(f"top_k must be a whole number, at least 1; got {top_k!r}.")
+        check_count("top_k", top_k)
         from keras_bert_zoo.export.services.masks import MaskService
 
         return MaskService(self, folder, top_k)

@@ -174,7 +174,7 @@ def test_a_piece_of_a_word_joins_what_is_before_it(model):
         (lambda m: m.fill_mask("[MASK]", targets=["zebra"]), "'zebra' is no single token"),
         (lambda m: m.fill_mask("[MASK]", targets="tea"), "targets must be a list of words"),
         (lambda m: m.fill_mask("[MASK]", targets=[]), r"at least one; got \[\]"),
-        (lambda m: m.fill_mask("[MASK]", top_k=0), "top_k must be at least 1"),
+        (lambda m: m.fill_mask("[MASK]", top_k=0), "top_k must be a whole number, at least 1"),
         (lambda m: m.score(["tea " * 40]), "40 tokens; max_length=32 leaves room for 30"),
         (lambda m: m.fit(["tea"], ["tea"], verbose=0), "takes no labels beside texts"),
         (lambda m: m.fit(["tea"], class_weight={0: 1}, verbose=0), "takes no class_weight"),
