@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "keras_bert_zoo"
 
 # From the ground up. A module may import from lower floors, and from its own part.
 FLOORS = (
-    ("spelling",),
+    ("spelling", "memory"),
     ("config",),
     ("layers", "tokenizers", "checkpoints"),
     ("families",),
@@ -36,7 +36,7 @@ BACKENDS = {"tensorflow", "tensorflow_text", "keras_hub", "kagglehub", "jax", "t
 MAY_IMPORT_BACKENDS = {
     "checkpoints.readers",
     "checkpoints.keras_hub",
-    "checkpoints.torch_variables",
+    "checkpoints.variables",
     "data.backend_dataset",
     *(f"layers.{backend}_kernels" for backend in ("jax", "tensorflow", "torch")),
     "layers.torch_block",

@@ -4,12 +4,12 @@ import dataclasses
 import fnmatch
 import re
 
-import keras
 import numpy as np
 from keras import ops
 
 from keras_bert_zoo.checkpoints.errors import CheckpointError
 from keras_bert_zoo.checkpoints.table import Row, split_part
+from keras_bert_zoo.checkpoints.variables import fill
 
 ALWAYS_TRIED = ("encoder", "pooler")
 _ENCODER_PATH = re.compile(r"embeddings/|embedding_projection/|layer_\d+/")
@@ -128,8 +128,9 @@ def load(variables, weights, heads=None, ignore=()):
             )
             consumed.append(names[row.theirs])
 
-    for path, parts in values.items():
-        _assign(ours[path], parts, weights.source)
+    fill(
+        [(ours[path], _parts(ours[path], parts, weights.source)) for path, parts in values.items()]
+    )
     return TransferReport(
         loaded=tuple(sorted(consumed)),
         newly_initialised=tuple(sorted(set(ours) - set(values))),
@@ -196,8 +197,8 @@ def load_own(variables, tensors, source):
             f"{source}: {len(missing)} weights are missing: {_short_list(missing)}."
         )
     shared = sorted(set(ours) & set(tensors))
-    for path in shared:
-        _assign(ours[path], {None: (Row(path, path), tensors[path])}, source)
+    parts = {path: {None: (Row(path, path), tensors[path])} for path in shared}
+    fill([(ours[path], _parts(ours[path], parts[path], source)) for path in shared])
     return TransferReport(
         loaded=tuple(shared),
         newly_initialised=tuple(sorted(set(ours) - set(shared))),
@@ -258,8 +259,8 @@ def _check_tied(names, weights, group):
             )
 
 
-def _assign(variable, parts, source):
-    """Gives a variable its value: a whole tensor, or all parts of one along the last axis."""
+def _parts(variable, parts, source):
+    """The arrays that make up a variable: a whole tensor, or all parts of one, in their order."""
     wanted = tuple(variable.shape)
     if None not in parts:
         wanted = (*wanted[:-1], wanted[-1] // len(parts))
@@ -269,15 +270,7 @@ def _assign(variable, parts, source):
                 f"{source}: {row.theirs} gives the shape {tuple(value.shape)}; {variable.path} "
                 f"needs {wanted}{'' if row.part is None else ' there'}."
             )
-    values = [value for _, (_, value) in sorted(parts.items())]
-    if keras.backend.backend() == "torch":
-        from keras_bert_zoo.checkpoints import torch_variables
-
-        torch_variables.fill(variable, values)
-    elif len(values) > 1:
-        variable.assign(np.concatenate(values, axis=-1))
-    else:  # they may keep an array as it is, and this one may be the file's own memory
-        variable.assign(np.array(values[0], order="C"))
+    return [value for _, (_, value) in sorted(parts.items())]
 
 
 def _short_list(names, most=6):

@@ -42,7 +42,7 @@ def initializer(initializer_range, part="encoder"):
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
 class Unset(keras.initializers.Initializer):
-    """Whatever lies in memory, or zeros where a backend has no such arrays (JAX).
+    """Whatever lies in memory.
 
     Args:
         initializer: Initializer. What a copy of this one is, since nothing is loaded into copies.
@@ -52,10 +52,15 @@ class Unset(keras.initializers.Initializer):
         self.initializer = initializer
 
     def __call__(self, shape, dtype=None):
-        if keras.backend.backend() == "tensorflow":  # whose `ops.empty` writes zeros
+        backend = keras.backend.backend()
+        if backend == "tensorflow":  # whose `ops.empty` writes zeros
             from keras_bert_zoo.layers import tensorflow_kernels
 
             return tensorflow_kernels.empty(shape, dtype)
+        if backend == "jax":  # as does its
+            from keras_bert_zoo.layers import jax_kernels
+
+            return jax_kernels.empty(shape, dtype)
         return ops.empty(shape, dtype=dtype)
 
     def get_config(self):

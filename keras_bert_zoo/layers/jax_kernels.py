@@ -5,6 +5,8 @@ import functools
 import jax
 from jax import numpy as jnp
 
+from keras_bert_zoo import memory
+
 
 def random_mask(shape, steps, key):
     """A bool mask, False at `steps` in 65,536 of its places: two from each number drawn.
@@ -18,6 +20,13 @@ def random_mask(shape, steps, key):
     bits = jax.random.bits(key, (*rows, -(-width // 2)), "uint32")
     halves = [bits & 0xFFFF, bits >> 16]
     return (jnp.concatenate(halves, axis=-1) >= steps)[..., :width]
+
+
+def empty(shape, dtype):
+    """An array of whatever lies in memory, on CPUs; zeros elsewhere."""
+    if jax.default_backend() != "cpu":
+        return jnp.zeros(shape, dtype)
+    return jnp.asarray(memory.empty(shape, jnp.dtype(dtype or "float32")))
 
 
 def rematerialized(forward, *inputs):

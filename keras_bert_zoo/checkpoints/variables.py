@@ -1,0 +1,61 @@
+"""Fills Keras variables with one copy of each array, in memory that the backend takes over."""
+
+import concurrent.futures
+import os
+
+import keras
+import numpy as np
+
+from keras_bert_zoo import memory
+
+TAKEN_OVER = ("float16", "float32", "float64")
+STRIPE = 16  # rows that are turned at a time: as many float32 as a line of the cache holds
+
+
+def fill(values):
+    """Gives variables their values.
+
+    The arrays may lie in a file: nothing of them is kept. Several threads copy, as the first touch
+    of fresh memory takes longer than the copy itself.
+
+    Args:
+        values: list of pairs of a Keras variable and a list of numpy arrays that make it up, side
+            by side along the last axis.
+    """
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        copies = pool.map(lambda pair: _joined(*pair), values)
+        for (variable, _), array in zip(values, copies, strict=True):
+            _hand_over(variable, array)
+
+
+def _joined(variable, arrays):
+    dtype = variable.dtype if variable.dtype in TAKEN_OVER else "float32"
+    whole = memory.empty(tuple(variable.shape), dtype)
+    places = [whole] if len(arrays) == 1 else np.split(whole, len(arrays), axis=-1)
+    for place, array in zip(places, arrays, strict=True):
+        _copy(np.asarray(array), place)
+    return whole
+
+
+def _copy(array, place):
+    """Copies an array; a matrix that lies turned in stripes."""
+    if array.ndim == 2 and abs(array.strides[0]) < abs(array.strides[1]):
+        for start in range(0, array.shape[1], STRIPE):
+            place[:, start : start + STRIPE] = array[:, start : start + STRIPE]
+    else:
+        place[...] = array
+
+
+def _hand_over(variable, array):
+    """Makes an array, which nothing else holds, the variable's own memory where that can be."""
+    backend, place = keras.backend.backend(), variable.value
+    if backend == "torch" and place.device.type == "cpu" and variable.dtype == array.dtype.name:
+        import torch
+
+        place.data = torch.from_numpy(array)
+        return
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        array = tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    variable.assign(array)

@@ -1,0 +1,91 @@
+"""Weights get their values in one copy, and keep nothing of where they came from."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_bert_zoo import memory
+from keras_bert_zoo.checkpoints.variables import fill
+
+DRAW = np.random.default_rng(7)
+
+
+def random(*shape):
+    return np.asarray(DRAW.normal(size=shape), "float32")
+
+
+LAYOUTS = {
+    "as it is": lambda: random(40, 24),
+    "turned": lambda: random(24, 40).T,
+    "turned, wide": lambda: random(5, 40).T,
+    "every second": lambda: random(80, 48)[::2, ::2],
+    "backwards": lambda: random(40, 24)[::-1, ::-1],
+    "turned and backwards": lambda: random(24, 40).T[::-1],
+    "not aligned": lambda: np.frombuffer(b"\0" + random(40, 24).tobytes(), "<f4", offset=1).reshape(
+        40, 24
+    ),
+    "float16": lambda: random(40, 24).astype("float16"),
+    "float64": lambda: random(24, 40).astype("float64").T,
+    "big-endian": lambda: random(40, 24).astype(">f4"),
+    "one number": lambda: random(),
+    "a row": lambda: random(80)[::2],
+    "whole numbers": lambda: DRAW.integers(-9, 9, (40, 24)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout(layout, dtype):
+    if dtype == "float64" and keras.backend.backend() == "jax":
+        pytest.skip("JAX has no float64 unless asked")
+    array = LAYOUTS[layout]()
+    variable = keras.Variable(np.zeros(array.shape), dtype=dtype)
+    fill([(variable, [array])])
+    assert keras.backend.standardize_dtype(variable.dtype) == dtype
+    expected = ops.convert_to_numpy(ops.cast(np.array(array, "float32"), dtype))
+    np.testing.assert_array_equal(ops.convert_to_numpy(variable), expected)
+
+
+def test_parts_lie_side_by_side():
+    parts = [random(6, 4), random(4, 6).T, random(6, 4)]
+    kernel, bias = keras.Variable(np.zeros((6, 12))), keras.Variable(np.zeros(6))
+    halves = [random(3), random(3)]
+    fill([(kernel, parts), (bias, halves)])
+    np.testing.assert_array_equal(ops.convert_to_numpy(kernel), np.concatenate(parts, axis=1))
+    np.testing.assert_array_equal(ops.convert_to_numpy(bias), np.concatenate(halves))
+
+
+def test_nothing_of_the_source_is_kept():
+    source = memory.empty((64, 32), "float32")
+    source[...] = 1.0
+    variable = keras.Variable(np.zeros((64, 32), "float32"))
+    fill([(variable, [source])])
+    source[...] = 2.0
+    assert (ops.convert_to_numpy(variable) == 1.0).all()
+
+
+def test_a_filled_variable_trains():
+    dense = keras.layers.Dense(3)
+    dense.build((None, 5))
+    kernel = random(5, 3)
+    fill([(dense.kernel, [kernel])])
+    model = keras.Sequential([dense])
+    model.compile(keras.optimizers.SGD(0.5), "mse")
+    x, y = random(4, 5), random(4, 3)
+    model.train_on_batch(x, y)
+    step = 2 * x.T @ (x @ kernel - y) / y.size  # the gradient of the mean of squares
+    np.testing.assert_allclose(ops.convert_to_numpy(dense.kernel), kernel - 0.5 * step, atol=1e-5)
+    dense.kernel.assign(kernel + 1)
+    np.testing.assert_array_equal(ops.convert_to_numpy(dense.kernel), kernel + 1)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3, 5), (700, 2000)])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_memory_is_aligned(shape, dtype):
+    arrays = [memory.empty(shape, dtype) for _ in range(5)]
+    for i, array in enumerate(arrays):
+        assert (array.shape, array.dtype) == (shape, np.dtype(dtype))
+        assert array.ctypes.data % memory.ALIGNMENT == 0 and array.flags.c_contiguous
+        array[...] = i
+    assert all((array == i).all() for i, array in enumerate(arrays))
