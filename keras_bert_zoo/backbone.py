@@ -13,7 +13,7 @@ from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
 from keras_bert_zoo.layers.initial_weights import initializer, weights_follow
 from keras_bert_zoo.packed_encoder import encode_packed
-from keras_bert_zoo.pooled_encoder import encode_pooled
+from keras_bert_zoo.plain_encoder import encode_plainly
 
 
 class Backbone(KerasHubConversion, EncoderModel):
@@ -152,15 +152,15 @@ class Backbone(KerasHubConversion, EncoderModel):
     # === Call ===
 
     def call(self, inputs, training=None, mask=None, pooled_only=False):
-        if not pooled_only:
-            return super().call(inputs, training=training, mask=mask)
-        self._need_pooler()
+        if pooled_only:
+            self._need_pooler()
         inputs = self._fill(inputs)
-        encode = encode_packed if is_packed(inputs) else encode_pooled
-        return {"pooled_output": encode(self, inputs, training)["pooled_output"]}
-
-    def call_packed(self, inputs, training=None):
-        return encode_packed(self, inputs, training)
+        if is_packed(inputs):
+            outputs = encode_packed(self, inputs, training)
+            return {"pooled_output": outputs["pooled_output"]} if pooled_only else outputs
+        if pooled_only or keras.backend.backend() == "torch":
+            return encode_plainly(self, inputs, training, pooled_only)
+        return super().call(inputs, training=training, mask=mask)
 
     def compute_output_spec(self, inputs, training=None, mask=None, pooled_only=False):
         if pooled_only:

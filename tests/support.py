@@ -75,12 +75,12 @@ def write_vocabulary(folder, tokens, **settings):
 
 
 def count_calls(monkeypatch, owner, name):
-    """A list that gets the arguments of each call of a function from here on."""
+    """A list that gets the arguments of each call of a function from here on, named ones apart."""
     calls, function = [], getattr(owner, name)
 
-    def noted(*arguments):
+    def noted(*arguments, **named):
         calls.append(arguments)
-        return function(*arguments)
+        return function(*arguments, **named)
 
     monkeypatch.setattr(owner, name, noted)
     return calls

@@ -16,7 +16,7 @@ FLOORS = (
     ("hub",),
     ("presets",),
     ("encoder_inputs", "pretrained", "transformers_export", "tokenizer_files"),
-    ("packed_encoder", "pooled_encoder", "extended_backbone", "keras_hub_conversion"),
+    ("packed_encoder", "plain_encoder", "extended_backbone", "keras_hub_conversion"),
     ("text", "backbone"),
     ("preprocessor",),
     ("data",),

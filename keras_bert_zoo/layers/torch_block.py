@@ -1,7 +1,7 @@
-"""An encoder block on PyTorch, where no gradients are asked for.
+"""Embeddings and an encoder block on PyTorch, where no gradients are asked for.
 
 Keras looks at the arguments, dtypes and masks of every layer and operation that is called; in short
-texts that takes a third of the time. Here one function goes through the whole block.
+texts that takes a third of the time. Here one function goes through each of the two.
 """
 
 import keras
@@ -12,11 +12,21 @@ from torch.nn.modules import module as torch_module
 from keras_bert_zoo.layers.attention import SelfAttention
 from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.dropout import Dropout
+from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
+from keras_bert_zoo.layers.encoder_block import EncoderBlock
 from keras_bert_zoo.layers.torch_kernels import attention
 from keras_bert_zoo.layers.torch_products import linear
 
-# What `encode` knows how to do.
-PARTS = (SelfAttention, Dense, Dropout, keras.layers.LayerNormalization)
+# What `encode` and `embed` know how to do.
+PARTS = (
+    SelfAttention,
+    Dense,
+    Dropout,
+    keras.layers.LayerNormalization,
+    keras.layers.Embedding,
+    EncoderEmbeddings,
+    EncoderBlock,
+)
 
 
 def suits(block):
@@ -32,15 +42,34 @@ def suits(block):
     return all(_is_plain(part) for part in block._flatten_layers(include_self=False))
 
 
+def suit(layers):
+    """Whether `embed` and `encode` also do all that calling these layers themselves would do."""
+    return all(_is_plain(layer) and suits(layer) for layer in layers)
+
+
 def _is_plain(part):
     return (
         type(part) in PARTS
         and part.dtype_policy.name == "float32"
         and part.activity_regularizer is None
-        and getattr(part, "activation", keras.activations.linear) is keras.activations.linear
+        and (type(part) is not Dense or part.activation is keras.activations.linear)
         and not part._forward_hooks
         and not part._forward_pre_hooks
     )
+
+
+def embed(layer, token_ids, segment_ids):
+    """As `EncoderEmbeddings.call`, outside of training."""
+    layer.check_length(token_ids.shape[1])
+    token_ids, segment_ids = (
+        keras.ops.convert_to_tensor(ids, "int32") for ids in (token_ids, segment_ids)
+    )
+    first = layer.position_offset
+    positions = _table(layer.position_embedding)[first : first + token_ids.shape[1]]
+    embedded = functional.embedding(token_ids, _table(layer.token_embedding)) + positions
+    if layer.segment_embedding is not None:
+        embedded = embedded + functional.embedding(segment_ids, _table(layer.segment_embedding))
+    return _norm(layer.norm, embedded)  # (B, L, E)
 
 
 def encode(block, hidden_states, attention_mask=None, first_token_only=False):
@@ -53,17 +82,25 @@ def encode(block, hidden_states, attention_mask=None, first_token_only=False):
         query, hidden_states = query[:, :1], hidden_states[:, :1]
         attention_mask = None if attention_mask is None else attention_mask[:, :, :1]
     context = attention(query, key, value, attention_mask).flatten(2)  # (B, L, D)
-    attended = _dense(block.attention.output_dense, context)
-    hidden_states = _norm(block.attention_norm, attended + hidden_states)  # (B, L, D)
+    attended = _dense(block.attention.output_dense, context, added=hidden_states)
+    hidden_states = _norm(block.attention_norm, attended)  # (B, L, D)
 
     expanded = _dense(block.intermediate, hidden_states, block.activation)  # (B, L, F)
-    output = _dense(block.output_dense, expanded)
-    return _norm(block.output_norm, output + hidden_states)
+    output = _dense(block.output_dense, expanded, added=hidden_states)
+    return _norm(block.output_norm, output)
 
 
-def _dense(layer, inputs, activation=None):
-    kernel, bias = (keras.ops.convert_to_tensor(value) for value in (layer.kernel, layer.bias))
-    return linear(inputs, kernel, bias, activation)
+def _dense(layer, inputs, activation=None, added=None):
+    return linear(inputs, _tensor(layer.kernel), layer.bias.value, activation, added)
+
+
+def _table(layer):
+    return _tensor(layer.embeddings)
+
+
+def _tensor(weight):
+    """A weight's tensor; it is one already where low ranks are added to it."""
+    return weight.value if isinstance(weight, keras.Variable) else weight
 
 
 def _norm(layer, inputs):

@@ -11,6 +11,7 @@ import torch
 from torch.autograd import forward_ad
 from torch.nn import functional
 
+_OPERATOR = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 # Multiplications. For fewer its preparations take longer than the product.
 LEAST_WORK = 2**20
 
@@ -33,7 +34,7 @@ _FUSED = {
 }
 
 
-def linear(inputs, kernel, bias=None, activation=None):
+def linear(inputs, kernel, bias=None, activation=None, added=None):
     """A dense layer in one operation.
 
     Args:
@@ -41,27 +42,34 @@ def linear(inputs, kernel, bias=None, activation=None):
         kernel: float, `(D, U)`.
         bias: float, `(U,)`, or None.
         activation: str or None. One of `config.ACTIVATIONS`.
+        added: float, `(…, U)`, or None. Is added to the output.
 
     Returns:
         float, `(…, U)`.
     """
-    tensors = [tensor for tensor in (inputs, kernel, bias) if tensor is not None]
+    tensors = [tensor for tensor in (inputs, kernel, bias, added) if tensor is not None]
     function = _FUNCTIONS[activation]
     if not _suits_onednn(tensors):
-        return function(functional.linear(inputs, kernel.t(), bias))
-    if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
-        return function(_Linear.apply(inputs, kernel, bias))
-    if activation not in _FUSED:
-        return function(_multiply(inputs, kernel, bias))
-    return _multiply(inputs, kernel, bias, activation)
+        outputs = function(functional.linear(inputs, kernel.t(), bias))
+    elif torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors):
+        outputs = function(_Linear.apply(inputs, kernel, bias))
+    elif activation is None and added is not None:
+        return _multiply(inputs, kernel, bias, added=added)
+    elif activation in _FUSED:
+        outputs = _multiply(inputs, kernel, bias, activation)
+    else:
+        outputs = function(_multiply(inputs, kernel, bias))
+    return outputs if added is None else outputs + added
 
 
-def _multiply(inputs, kernel, bias, activation=None):
-    name, algorithm = _FUSED[activation]
+def _multiply(inputs, kernel, bias, activation=None, added=None):
     # Other strides, as gradients of sums and of parts have, would take it 180 times as long.
     if not kernel.is_contiguous() and not kernel.t().is_contiguous():
         kernel = kernel.contiguous()
-    return torch.ops.mkldnn._linear_pointwise(inputs, kernel.t(), bias, name, [], algorithm)
+    if added is not None:
+        return _OPERATOR.binary(inputs, added.contiguous(), kernel.t(), bias, "add")
+    name, algorithm = _FUSED[activation]
+    return _OPERATOR.default(inputs, kernel.t(), bias, name, [], algorithm)
 
 
 class _Linear(torch.autograd.Function):
@@ -111,4 +119,4 @@ def _suits_onednn(tensors):
 
 def _has_onednn():
     # Read each time: `torch.backends.mkldnn.flags` switches it off for a while.
-    return torch.backends.mkldnn.enabled and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return torch.backends.mkldnn.enabled and _OPERATOR is not None

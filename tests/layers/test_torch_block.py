@@ -1,9 +1,9 @@
-"""The way straight through a block gives what its layers give, and knows where it may not go."""
+"""The way straight through layers gives what they give, and knows where it may not go."""
 
 import keras
 import numpy as np
 import pytest
-from support import count_calls, scramble
+from support import count_calls, scramble, tiny_backbone
 
 if keras.backend.backend() != "torch":
     pytest.skip("of PyTorch alone", allow_module_level=True)
@@ -12,6 +12,7 @@ import torch
 
 from keras_bert_zoo import layers
 from keras_bert_zoo.config import ACTIVATIONS
+from keras_bert_zoo.encoder_inputs import EncoderModel
 from keras_bert_zoo.layers import torch_block, torch_products
 
 STATES = np.random.default_rng(0).normal(size=(3, 6, 16)).astype("float32")
@@ -169,3 +170,101 @@ def test_a_hook_sees_its_layer(taken, part):
         assert taken == []
         block(STATES)
     assert len(taken) == 1
+
+
+IDS = {
+    "token_ids": np.random.default_rng(1).integers(0, 20, (3, 6)),
+    "segment_ids": np.array([[0, 0, 1, 1, 0, 0]] * 3),
+    "padding_mask": PADDING.numpy(),
+}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"embedding_dim": 8},
+        {"share_layers": True},
+        {"num_segments": 0},
+        {"position_offset": 2, "max_sequence_length": 6},
+        {"pooler": False},
+    ],
+    ids=str,
+)
+def test_a_whole_encoder(taken, monkeypatch, settings):
+    backbone = scramble(tiny_backbone(**settings))
+    embedded = count_calls(monkeypatch, torch_block, "embed")
+    ids = dict(IDS) if backbone.config.num_segments else {**IDS, "segment_ids": None}
+    with torch.no_grad():
+        straight = backbone(ids)
+    assert (len(embedded), len(taken)) == (1, 2)
+    by_layers = backbone(ids)
+    functional = EncoderModel.call(backbone, ids)
+    assert (len(embedded), len(taken)) == (1, 2)
+    assert straight.keys() == by_layers.keys() == functional.keys() == backbone.output.keys()
+    for name, output in straight.items():
+        assert torch.allclose(output, by_layers[name], atol=1e-5)
+        assert torch.equal(by_layers[name], functional[name])
+
+
+def test_rows_of_an_encoder_may_not_be_too_long(taken):
+    backbone = tiny_backbone(max_sequence_length=5)
+    with (
+        torch.no_grad(),
+        pytest.raises(ValueError, match="6 tokens long; max_sequence_length is 5"),
+    ):
+        backbone(IDS)
+
+
+def hook_block(backbone):
+    backbone.blocks[1].register_forward_hook(lambda *arguments: None)
+
+
+def hook_table(backbone):
+    backbone.embeddings.token_embedding.register_forward_pre_hook(lambda *arguments: None)
+
+
+def regularize(backbone):
+    backbone.blocks[0].activity_regularizer = keras.regularizers.L2(1.0)
+
+
+def quantize_table(backbone):
+    backbone.embeddings.token_embedding.quantize("int8")
+
+
+def replace_block(backbone):
+    backbone.blocks[0].__class__ = Doubled
+
+
+@pytest.mark.parametrize(
+    "change", [hook_block, hook_table, regularize, quantize_table, replace_block]
+)
+def test_an_encoder_that_was_changed_takes_its_layers(monkeypatch, change):
+    embedded = count_calls(monkeypatch, torch_block, "embed")
+    backbone = scramble(tiny_backbone())
+    with torch.no_grad():
+        backbone(IDS)
+        assert len(embedded) == 1
+        change(backbone)
+        backbone(IDS)
+        assert len(embedded) == 1
+    if change is regularize:
+        assert backbone.losses
+
+
+def test_low_ranks_of_a_table_count(taken):
+    backbone = scramble(tiny_backbone())
+    table = backbone.embeddings.token_embedding
+    table.enable_lora(2)
+    table.lora_embeddings_b.assign(np.ones((2, 16)))
+    with torch.no_grad():
+        straight = backbone(IDS)["sequence_output"]
+    assert len(taken) == 2
+    assert torch.allclose(straight, backbone(IDS)["sequence_output"], atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16"])
+def test_an_encoder_of_another_precision_takes_its_layers(taken, dtype):
+    with torch.no_grad():
+        tiny_backbone(dtype=dtype)(IDS)
+    assert taken == []

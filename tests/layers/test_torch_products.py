@@ -1,5 +1,7 @@
 """Products by oneDNN are those of PyTorch's own `linear`, and so are their gradients."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -53,6 +55,32 @@ def test_values(products, shape, units, activation):
     assert len(products) == 1
 
 
+@pytest.mark.parametrize("activation", [None, "gelu", "relu"])
+@pytest.mark.parametrize("shape, units", [*SHAPES, ((2, 3), 4)])
+def test_something_added(shape, units, activation):
+    inputs, kernel, bias = tensors(shape, units)
+    random = np.random.default_rng(1)
+    added = torch.tensor(random.normal(size=(*shape[:-1], 2 * units)), dtype=torch.float32)
+    added = added[..., ::2]  # lies apart
+    before, alone = added.clone(), torch_products.linear(inputs, kernel, bias, activation)
+    found = torch_products.linear(inputs, kernel, bias, activation, added)
+    assert torch.allclose(found, alone + before, atol=1e-5)
+    assert torch.equal(added, before)
+    kernel.requires_grad_()
+    (gradient,) = torch.autograd.grad(
+        torch_products.linear(inputs, kernel, bias, activation, added).sum(), [kernel]
+    )
+    (wanted,) = torch.autograd.grad(
+        torch_products.linear(inputs, kernel, bias, activation).sum(), [kernel]
+    )
+    assert torch.equal(gradient, wanted)
+    added.requires_grad_()
+    (gradient,) = torch.autograd.grad(
+        torch_products.linear(inputs, kernel.detach(), bias, activation, added).sum(), [added]
+    )
+    assert torch.equal(gradient, torch.ones_like(added))
+
+
 @pytest.mark.parametrize("shape, units", SHAPES)
 def test_gradients_and_theirs(products, shape, units):
     ours, theirs = ([t.requires_grad_() for t in tensors(shape, units)] for _ in range(2))
@@ -87,13 +115,13 @@ LOSSES = {
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_gradients_that_lie_apart(monkeypatch, loss):
     """oneDNN would take 180 times as long for them."""
-    strides, operator = [], torch.ops.mkldnn._linear_pointwise
+    strides, operator = [], torch_products._OPERATOR
 
     def note(inputs, weight, *others):
         strides.append(weight.is_contiguous() or weight.t().is_contiguous())
         return operator(inputs, weight, *others)
 
-    monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", note)
+    monkeypatch.setattr(torch_products, "_OPERATOR", types.SimpleNamespace(default=note))
     results = []
     for product in (torch_products.linear, exact):
         given = [tensor.requires_grad_() for tensor in tensors((1, 64, 128), 160)]
