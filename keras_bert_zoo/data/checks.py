@@ -1,4 +1,4 @@
-"""Checks of numbers that callers pass."""
+"""Checks of numbers and flags that callers pass."""
 
 import numpy as np
 
@@ -14,3 +14,14 @@ def check_stride(stride):
     """Raises ValueError for what is no number of tokens."""
     if not isinstance(stride, (int, np.integer)) or isinstance(stride, bool) or stride < 0:
         raise ValueError(f"stride must be a number of tokens, at least 0; got {stride!r}.")
+
+
+def check_flag(name, flag):
+    """The flag as a bool.
+
+    Raises:
+        ValueError: it is something else, as an argument at the wrong place is.
+    """
+    if not isinstance(flag, (bool, np.bool_)):
+        raise ValueError(f"{name} must be True or False; got {flag!r}.")
+    return bool(flag)

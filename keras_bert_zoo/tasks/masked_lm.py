@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled
-from keras_bert_zoo.data.checks import check_count
+from keras_bert_zoo.data.checks import check_count, check_flag
 from keras_bert_zoo.data.labels import example_weights
 from keras_bert_zoo.data.mask_filling import guesses, mask_spans, target_ids
 from keras_bert_zoo.data.masking import FoundMasks, MaskedExamples, Masker
@@ -92,7 +92,7 @@ class MaskedLM(Task):
 
         # === Task ===
         self.mask_rate = float(mask_rate)
-        self.whole_words = bool(whole_words)
+        self.whole_words = check_flag("whole_words", whole_words)
         super().__init__(
             backbone,
             outputs=logits,

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from keras_bert_zoo.data.checks import check_flag
 from keras_bert_zoo.data.labels import example_weights
 from keras_bert_zoo.data.pretraining.batches import PretrainingBatches
 from keras_bert_zoo.layers.heads import MaskedLMHead, NextSentenceHead
@@ -54,7 +55,7 @@ class Pretrainer(Task):
         name=None,
         trainable=True,
     ):
-        if sentence_pairs and not backbone.config.pooler:
+        if check_flag("sentence_pairs", sentence_pairs) and not backbone.config.pooler:
             raise ValueError(
                 "Pretrainer needs a backbone with pooler=True, or sentence_pairs=False."
             )

@@ -10,7 +10,7 @@ from keras_bert_zoo.data.alignment import answer_labels, position_labels
 from keras_bert_zoo.data.answers import reference_texts
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled
 from keras_bert_zoo.data.best_spans import answers_and_margin, logits_of_tokens
-from keras_bert_zoo.data.checks import check_count, check_stride
+from keras_bert_zoo.data.checks import check_count, check_flag, check_stride
 from keras_bert_zoo.data.contexts import context_windows
 from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.export.samples import CONTEXTS, QUESTIONS
@@ -102,7 +102,7 @@ class QuestionAnswerer(Task):
         logits = head(encoded["sequence_output"])  # (B, L, 2)
 
         # === Task ===
-        self.no_answer = bool(no_answer)
+        self.no_answer = check_flag("no_answer", no_answer)
         self.threshold = float(threshold)
         self.stride = int(stride)
         self.alignment_report = None

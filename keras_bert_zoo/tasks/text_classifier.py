@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_bert_zoo.data import labels as label_data
 from keras_bert_zoo.data.batching import TextExamples
+from keras_bert_zoo.data.checks import check_flag
 from keras_bert_zoo.export.samples import SECOND_TEXTS, TEXTS
 from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
@@ -103,10 +104,10 @@ class TextClassifier(LabelledTask):
         # === Task ===
         self.num_classes = num_classes
         self.labels = labels
-        self.multi_label = bool(multi_label)
+        self.multi_label = check_flag("multi_label", multi_label)
         self.dropout = None if dropout is None else float(dropout)
         self.threshold = float(threshold)
-        self.pairs = bool(pairs)
+        self.pairs = check_flag("pairs", pairs)
         super().__init__(
             backbone,
             outputs=logits,

@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_bert_zoo import pretrained
 from keras_bert_zoo.checkpoints.errors import CheckpointError
-from keras_bert_zoo.data.checks import check_count
+from keras_bert_zoo.data.checks import check_count, check_flag
 from keras_bert_zoo.data.nearest import check_vectors, cosines, nearest_texts
 from keras_bert_zoo.data.text_pairs import PairedExamples
 from keras_bert_zoo.layers.pooling import (
@@ -111,7 +111,7 @@ class TextEmbedder(Task):
         single = isinstance(layers, (int, np.integer))
         self.chosen_layers = int(layers) if single else [int(layer) for layer in layers]
         self.combine = combine
-        self.normalize = bool(normalize)
+        self.normalize = check_flag("normalize", normalize)
         super().__init__(
             backbone,
             outputs=embedding,

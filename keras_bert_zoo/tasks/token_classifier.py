@@ -6,7 +6,7 @@ from keras import ops
 
 from keras_bert_zoo.data import tagging, tags
 from keras_bert_zoo.data.batching import ArrayExamples, Labelled, PositionValues
-from keras_bert_zoo.data.checks import check_stride
+from keras_bert_zoo.data.checks import check_flag, check_stride
 from keras_bert_zoo.data.label_schemes import allowed, scheme_of
 from keras_bert_zoo.data.labels import example_weights, label_list
 from keras_bert_zoo.data.words import refuse_texts, sentence_windows, words_of
@@ -120,7 +120,7 @@ class TokenClassifier(LabelledTask):
         self.labels = labels
         self.dropout = None if dropout is None else float(dropout)
         self.stride = None if stride is None else int(stride)
-        self.has_crf = bool(crf)
+        self.has_crf = check_flag("crf", crf)
         super().__init__(
             backbone,
             outputs=logits,

@@ -272,3 +272,31 @@ def test_a_backbone_without_a_pooler():
 def test_both_kinds_of_metrics(model):
     with pytest.raises(ValueError, match="either metrics or weighted_metrics, not both"):
         support.tiny_classifier().compile(metrics=["accuracy"], weighted_metrics=["accuracy"])
+
+
+# === Flags ===
+
+
+@pytest.mark.parametrize(
+    ("task", "flag", "settings"),
+    [
+        (kbz.TextClassifier, "multi_label", {}),
+        (kbz.TextClassifier, "pairs", {}),
+        (kbz.TokenClassifier, "crf", {"labels": ["O", "B-x", "I-x"]}),
+        (kbz.QuestionAnswerer, "no_answer", {}),
+        (kbz.MaskedLM, "whole_words", {}),
+        (kbz.TextEmbedder, "normalize", {}),
+        (kbz.Pretrainer, "sentence_pairs", {}),
+    ],
+)
+def test_flags_that_are_no_flags(task, flag, settings):
+    backbone = support.tiny_backbone(num_layers=1)
+    with pytest.raises(ValueError, match=f"{flag} must be True or False; got 'no'"):
+        task(backbone, **{flag: "no"}, **settings)
+    assert task(backbone, **{flag: np.True_}, **settings).get_config()[flag] is True
+
+
+def test_a_preprocessor_at_the_wrong_place():
+    preprocessor = kbz.Preprocessor(support.tiny_tokenizer())
+    with pytest.raises(ValueError, match="no_answer must be True or False; got .*Preprocessor"):
+        kbz.QuestionAnswerer(support.tiny_backbone(num_layers=1), preprocessor)
