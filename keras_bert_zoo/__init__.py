@@ -15,6 +15,7 @@ from keras_bert_zoo.tasks.text_classifier import TextClassifier
 from keras_bert_zoo.tasks.text_embedder import TextEmbedder
 from keras_bert_zoo.tasks.token_classifier import TokenClassifier
 from keras_bert_zoo.text import Tokenizer
+from keras_bert_zoo.training.matching import match_tokens
 from keras_bert_zoo.training.optimizers import AdamW, create_optimizer
 
 __version__ = "0.1.0"
@@ -39,5 +40,6 @@ __all__ = [
     "create_optimizer",
     "layers",
     "list_presets",
+    "match_tokens",
     "preset_info",
 ]
