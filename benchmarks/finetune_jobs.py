@@ -183,7 +183,7 @@ JOBS = {
         peer=True, rate=2e-4,
     ),
     "CMRC (F1)": Job(
-        "answers", "qa/cmrc2018", sets.CMRC, chinese_f1, (4000, 300), 4, 256, rate=5e-4,
-        preset="bert_tiny_zh_wiki",
+        "answers", "qa/cmrc2018", sets.CMRC, chinese_f1, (4000, 300), 4, 384, rate=3e-4,
+        preset="bert_l4_h128_zh_reader",
     ),
 }  # fmt: skip

@@ -12,9 +12,9 @@ also with one that looks alike but has no answer. The probability of an answer i
 passage (a softmax of the retrieval scores) times that of the answer within it. `--measure` puts the
 questions of the held-back passages, which the reader never saw, to all passages.
 
-In English both start from MiniLM-L6. With `--language zh` they start from the bundled
-`bert_tiny_zh_wiki`: small, and never trained to embed, so BM25 looks the passages up there. With
-`--model` (such as `bert_base_zh`) it is the same program with a model that knows more Chinese.
+In English both start from MiniLM-L6. With `--language zh` the reader starts from the bundled
+`bert_l4_h128_zh_reader`, and BM25 looks the passages up: the bundled `bert_tiny_zh_wiki` was never
+trained to embed. With `--model` (such as `bert_base_zh`) both start from that.
 """
 
 import argparse
@@ -37,8 +37,11 @@ from keras_bert_zoo.metrics.squad import squad_scores
 
 DATA = Path(__file__).parent / "data"
 # What retriever and reader start from, how fast the reader learns, and who looks passages up.
-MODELS = {"en": minilm_folder, "zh": lambda: "bert_tiny_zh_wiki"}
-RATES = {"en": 2e-4, "zh": 1e-3}
+MODELS = {
+    "en": (minilm_folder, minilm_folder),
+    "zh": (lambda: "bert_tiny_zh_wiki", lambda: "bert_l4_h128_zh_reader"),
+}
+RATES = {"en": 2e-4, "zh": 3e-4}
 RETRIEVERS = {"en": "embedder", "zh": "bm25"}
 WELCOME = {
     "en": "Ask me about the town of Merrowby. An empty line ends.",
@@ -194,9 +197,9 @@ def main(arguments):
     train, test = ([one for one in part if one["answers"]][:limit] for part in (train, test))
     print(f"backend {keras.backend.backend()}: {len(passages)} passages")
 
-    model = arguments.model or MODELS[language]()
+    to_embed, to_read = (arguments.model or source() for source in MODELS[language])
     retrievers = {
-        "embedder": lambda passages: EmbeddingSearch(passages, model),
+        "embedder": lambda passages: EmbeddingSearch(passages, to_embed),
         "bm25": lambda passages: BM25(passages, language),
     }
     retriever = retrievers[arguments.retriever or RETRIEVERS[language]]
@@ -205,7 +208,7 @@ def main(arguments):
         print(f"the reader learns from {len(train)} questions")
         examples = with_distractors(train, retriever)
         saved = arguments.save or Path(tempfile.mkdtemp()) / "reader"
-        reader = fine_tune(model, examples, arguments.epochs, RATES[language], no_answer=True)
+        reader = fine_tune(to_read, examples, arguments.epochs, RATES[language], no_answer=True)
         reader.save_to_preset(saved)
     reader = kbz.QuestionAnswerer.from_preset(saved)
 

@@ -37,7 +37,8 @@ def parameters_of(config):
     attention = 4 * (width * width + width)
     feed_forward = 2 * width * inner + width + inner
     block = attention + feed_forward + 2 * norm
-    return tables * width + norm + config.num_layers * block + width * width + width
+    pooler = width * width + width if config.pooler else 0
+    return tables * width + norm + config.num_layers * block + pooler
 
 
 # === The files ===
@@ -71,15 +72,15 @@ def test_a_bundled_preset_needs_no_network(name, monkeypatch):
     folder = presets.presets_folder() / name
     assert sum(path.stat().st_size for path in folder.iterdir()) < 20e6
     assert (folder / "README.md").is_file()
-    assert (
-        SafetensorsReader(folder / "weights.safetensors")["pooler/dense/kernel"].dtype == "float16"
-    )
+    tensors = SafetensorsReader(folder / "weights.safetensors")
+    assert tensors["embeddings/token_embedding/embeddings"].dtype == "float16"
     backbone = kbz.Backbone.from_preset(name)
     assert backbone.config == presets.load_preset(name).encoder_config
     assert {weight.dtype for weight in backbone.weights} == {"float32"}
     assert kbz.Tokenizer.from_preset(name).vocabulary_size == backbone.config.vocabulary_size
-    heads = kbz.Pretrainer.from_preset(name).transfer_report
-    assert not heads.newly_initialised
+    task = json.loads((folder / "preset.json").read_text(encoding="utf-8"))["task"]["class"]
+    heads = getattr(kbz, task).from_preset(name).transfer_report
+    assert not heads.newly_initialised and not heads.unused
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,21 @@ def test_a_bundled_preset_knows_what_follows(name, first, second, another):
     judge = kbz.NextSentencePredictor.from_preset(name)
     follows, does_not = judge.follows([first, first], [second, another])
     assert follows["score"] > 0.5 > does_not["score"]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        "这座火车站位于城市的东部，每天有三十班列车停靠。车站有两个站台，由铁路公司管理。",
+        "這座火車站位於城市的東部，每天有三十班列車停靠。車站有兩個站台，由鐵路公司管理。",
+    ],
+)
+def test_the_bundled_reader_finds_the_place(context):
+    first, second = context.split("。")[:2]
+    asked = [first.replace("三十", "多少") + "？", second.replace(second[9:13], "谁") + "？"]
+    reader = kbz.QuestionAnswerer.from_preset("bert_l4_h128_zh_reader")
+    one, two = reader.answer(asked, [context] * 2)
+    assert one["end"] <= len(first) < two["start"]
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

@@ -70,6 +70,53 @@ def test_pretraining_from_nothing(language, texts, tmp_path, monkeypatch):
         assert path.stat().st_size > 5000
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_teaching_a_reader(language, texts, tmp_path, monkeypatch):
+    if language == "zh":
+        pytest.importorskip("opencc")
+    monkeypatch.syspath_prepend(EXAMPLES / "pretrain")
+    reader = importlib.import_module("reader")
+    lines = (DATA / f"handbook_{language}.jsonl").read_text(encoding="utf-8").splitlines()
+    passages = [json.loads(line) for line in lines[:6]]
+    write_questions(passages, tmp_path / "questions.json")
+    given = [
+        *(language, "--model", f"bert_tiny_{language}_wiki", "--text", texts[f"{language}_train"]),
+        *("--output", tmp_path / "run", "--blocks", 1, "--share", 1e-4, "--epochs", 1),
+    ]
+    assert reader.main(reader.parse([str(item) for item in given])) == {}
+    given += ["--questions", *[tmp_path / "questions.json"] * 2]
+    figures = reader.main(reader.parse([str(item) for item in given]))  # goes on after the clozes
+    assert 0 <= figures["exact"] <= figures["f1"] <= 100
+    first, preset = (
+        kbz.QuestionAnswerer.from_preset(tmp_path / "run" / name) for name in ("new", "preset")
+    )
+    assert (preset.backbone.config.dropout, preset.backbone.config.num_layers) == (0.1, 1)
+    known = kbz.Backbone.from_preset(f"bert_tiny_{language}_wiki").embeddings
+    for new, old in zip(first.backbone.embeddings.weights, known.weights, strict=True):
+        np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (new, old)))
+    kernel = keras.ops.convert_to_numpy(first.backbone.blocks[0].attention.qkv.kernel)
+    np.testing.assert_array_equal(kernel[:, :128], kernel[:, 128:256])
+    text = passages[0]["text"]
+    assert preset.answer(passages[0]["questions"][0]["question"], text)["answer"] in text
+
+
+def write_questions(passages, path):
+    """Passages with their questions as a file of SQuAD's form."""
+    paragraphs = []
+    for passage in passages:
+        text = passage["text"]
+        questions = [
+            {
+                "id": f"{passage['id']}-{number}",
+                "question": one["question"],
+                "answers": [{"text": one["answer"], "answer_start": text.index(one["answer"])}],
+            }
+            for number, one in enumerate(passage["questions"])
+        ]
+        paragraphs.append({"context": text, "qas": questions})
+    path.write_text(json.dumps({"data": [{"title": "", "paragraphs": paragraphs}]}))
+
+
 def test_later_positions_begin_as_copies(monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES / "pretrain")
     pretrain = importlib.import_module("pretrain")
