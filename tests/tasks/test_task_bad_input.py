@@ -298,5 +298,5 @@ def test_flags_that_are_no_flags(task, flag, settings):
 
 def test_a_preprocessor_at_the_wrong_place():
     preprocessor = kbz.Preprocessor(support.tiny_tokenizer())
-    with pytest.raises(ValueError, match="no_answer must be True or False; got .*Preprocessor"):
+    with pytest.raises(ValueError, match=r"no_answer must be True or False; got .*Preprocessor"):
         kbz.QuestionAnswerer(support.tiny_backbone(num_layers=1), preprocessor)
