@@ -123,7 +123,7 @@ class Backbone(KerasHubConversion, EncoderModel):
         self.dtype_policy = dtype
         self.embeddings = embeddings
         self.embedding_projection = projection
-        self.blocks = blocks
+        self.blocks = tuple(blocks)
         self.pooler = pooler
         self._attention_mask = attention_mask
         self._hidden_states = hidden_states
@@ -156,11 +156,14 @@ class Backbone(KerasHubConversion, EncoderModel):
             self._need_pooler()
         inputs = self._fill(inputs)
         if is_packed(inputs):
-            outputs = encode_packed(self, inputs, training)
+            outputs = self.call_packed(inputs, training)
             return {"pooled_output": outputs["pooled_output"]} if pooled_only else outputs
         if pooled_only or keras.backend.backend() == "torch":
             return encode_plainly(self, inputs, training, pooled_only)
         return super().call(inputs, training=training, mask=mask)
+
+    def call_packed(self, inputs, training=None):
+        return encode_packed(self, inputs, training)
 
     def compute_output_spec(self, inputs, training=None, mask=None, pooled_only=False):
         if pooled_only:

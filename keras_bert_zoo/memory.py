@@ -8,8 +8,8 @@ ALIGNMENT = 64  # bytes: XLA and TensorFlow copy what lies otherwise
 def empty(shape, dtype):
     """An array of whatever lies in memory.
 
-    Where Linux has huge pages on demand, large ones lie in such, since numpy asks for them: memory
-    is had in a fifth of the time. Nothing is had before it is written to.
+    No page is allocated before it is written to. Where Linux has huge pages on demand, large arrays
+    lie in such, since numpy asks for them, and are filled in a fifth of the time.
 
     Args:
         shape: tuple of ints.

@@ -50,4 +50,4 @@ def _straight_way(backbone):
     layers = [backbone.embeddings, *backbone.blocks]
     if backbone.embedding_projection is not None:
         layers.append(backbone.embedding_projection)
-    return torch_block if torch_block.suit(layers) else None
+    return torch_block if torch_block.may_replace(layers) else None

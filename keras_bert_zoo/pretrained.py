@@ -251,8 +251,15 @@ def save_own(directory, content, variables, tokenizer=None, weights_dtype=None):
         weights_dtype: str or None. `"float16"` halves the file, and rounds to 11 bits.
 
     Raises:
-        ValueError: `weights_dtype` is none of these, or a weight is beyond its range.
+        ValueError: the model is quantized, `weights_dtype` is none of these, or a weight is beyond
+            its range.
     """
+    quantized = [variable.path for variable in variables if variable.path.endswith("_scale")]
+    if quantized:
+        raise ValueError(
+            "A quantized model is not saved: its weights are rounded. Save it before quantize, "
+            f"or export it. Quantized is {quantized[0].rpartition('/')[0]}."
+        )
     if weights_dtype not in ("float16", None):
         raise ValueError(f'weights_dtype must be "float16" or None; got {weights_dtype!r}.')
     tensors = {variable.path: ops.convert_to_numpy(variable) for variable in variables}

@@ -67,7 +67,8 @@ def main(arguments):
     keras.utils.set_random_seed(arguments.seed)
     model = folder / "new"
     if not model.is_dir():
-        new_reader(arguments.model, arguments.blocks).save_to_preset(model)
+        known = arguments.model or f"bert_tiny_{language}_wiki"
+        new_reader(known, arguments.blocks).save_to_preset(model)
     for number, stage in enumerate(STAGES, start=1):
         stage = dataclasses.replace(stage, steps=max(1, round(stage.steps * arguments.share)))
         target = folder / f"stage_{number}"
@@ -94,7 +95,10 @@ def main(arguments):
 
 
 def new_reader(model, blocks):
-    """A reader of new blocks over a model's embeddings. It sees no cloze twice: no dropout."""
+    """A reader of so many new blocks over a model's embeddings; its own blocks are left behind.
+
+    It sees no cloze twice: no dropout.
+    """
     known = kbz.Backbone.from_preset(model)
     settings = known.config.to_dict()
     settings |= {"num_layers": blocks, "pooler": False, "dropout": 0.0, "attention_dropout": 0.0}
@@ -151,7 +155,7 @@ def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("language", choices=SCORES)
     parser.add_argument(
-        "--model", default="bert_tiny_zh_wiki", help="any source of from_preset: its embeddings"
+        "--model", help="any source of from_preset, for its embeddings; by default the bundled one"
     )
     parser.add_argument("--blocks", type=int, default=4, help="new ones over them")
     text = "files: a paragraph a line, a blank line between documents; .gz and .xz too"

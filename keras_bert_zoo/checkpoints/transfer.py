@@ -197,8 +197,10 @@ def load_own(variables, tensors, source):
             f"{source}: {len(missing)} weights are missing: {_short_list(missing)}."
         )
     shared = sorted(set(ours) & set(tensors))
-    parts = {path: {None: (Row(path, path), tensors[path])} for path in shared}
-    fill([(ours[path], _parts(ours[path], parts[path], source)) for path in shared])
+    fill(
+        (ours[path], _parts(ours[path], {None: (Row(path, path), tensors[path])}, source))
+        for path in shared
+    )
     return TransferReport(
         loaded=tuple(shared),
         newly_initialised=tuple(sorted(set(ours) - set(shared))),

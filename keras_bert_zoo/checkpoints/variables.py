@@ -1,6 +1,7 @@
-"""Fills Keras variables with one copy of each array, in memory that the backend takes over."""
+"""Fills Keras variables with one copy of each array, wherever a backend takes over its memory."""
 
 import concurrent.futures
+import itertools
 import os
 
 import keras
@@ -9,6 +10,7 @@ import numpy as np
 from keras_bert_zoo import memory
 
 TAKEN_OVER = ("float16", "float32", "float64")
+THREADS = min(8, os.cpu_count() or 1)
 STRIPE = 16  # rows that are turned at a time: as many float32 as a line of the cache holds
 
 
@@ -16,20 +18,26 @@ def fill(values):
     """Gives variables their values.
 
     The arrays may lie in a file: nothing of them is kept. Several threads copy, as the first touch
-    of fresh memory takes longer than the copy itself.
+    of fresh memory takes longer than the copy itself. Of what is copied twice, as bfloat16 is, and
+    weights that go to a GPU, a few lie in memory at a time.
 
     Args:
-        values: list of pairs of a Keras variable and a list of numpy arrays that make it up, side
-            by side along the last axis.
+        values: iterable of pairs of a Keras variable and a list of numpy arrays that make it up,
+            side by side along the last axis.
     """
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        copies = pool.map(lambda pair: _joined(*pair), values)
-        for (variable, _), array in zip(values, copies, strict=True):
-            _hand_over(variable, array)
+    values = iter(values)
+    with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+        while some := list(itertools.islice(values, 4 * THREADS)):
+            copies = pool.map(lambda pair: _joined(*pair), some)
+            for (variable, _), array in zip(some, copies, strict=True):
+                _hand_over(variable, array)
 
 
 def _joined(variable, arrays):
-    dtype = variable.dtype if variable.dtype in TAKEN_OVER else "float32"
+    others = {"bfloat16": "float32"}  # exact, as is float64 for whole numbers
+    dtype = (
+        variable.dtype if variable.dtype in TAKEN_OVER else others.get(variable.dtype, "float64")
+    )
     whole = memory.empty(tuple(variable.shape), dtype)
     places = [whole] if len(arrays) == 1 else np.split(whole, len(arrays), axis=-1)
     for place, array in zip(places, arrays, strict=True):
@@ -57,5 +65,6 @@ def _hand_over(variable, array):
     if backend == "tensorflow":
         import tensorflow as tf
 
-        array = tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+        if tf.executing_eagerly():
+            array = tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     variable.assign(array)

@@ -6,8 +6,10 @@ import re
 
 from keras_bert_zoo.data.pretraining.sentences import split_sentences
 
-# A Chinese character is a word.
-_WORD = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]|[^\W\u3400-\u9fff\uf900-\ufaff]+")
+_HAN = "\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_LETTERS = rf"(?:[^\W{_HAN}][\u0300-\u036f]*)+"
+# A Chinese character is a word; others hold apostrophes, hyphens and points within.
+_WORD = re.compile(rf"[{_HAN}]|{_LETTERS}(?:['’.\-]{_LETTERS})*")
 QUESTION_WORDS = {
     "en": ("what", "who", "where", "when", "which", "how many"),
     "zh": ("什么", "谁", "哪里", "何时", "哪个", "多少"),
@@ -23,7 +25,7 @@ class ClozeRecipe:
         max_characters: int. The longest context.
         max_answer_words: int. The longest answer, in words; a Chinese character is one.
         reach: int. How many words on either side of the answer a question holds at most; half as
-            many at least, where the sentence has them.
+            many at least, where the sentence has them, before any is forgotten.
         forget: float in `[0, 1)`. The chance of each of them to be left out, so that a reader
             cannot rely on a run of words that stands in the text as it is.
 
@@ -38,7 +40,7 @@ class ClozeRecipe:
     forget: float = 0.25
 
     def __post_init__(self):
-        if self.language not in QUESTION_WORDS:
+        if not isinstance(self.language, str) or self.language not in QUESTION_WORDS:
             raise ValueError(
                 f"language must be one of {', '.join(QUESTION_WORDS)}; got {self.language!r}."
             )
@@ -46,7 +48,8 @@ class ClozeRecipe:
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ValueError(f"{name} must be a whole number above 0; got {value!r}.")
-        if not isinstance(self.forget, (int, float)) or not 0 <= self.forget < 1:
+        is_number = isinstance(self.forget, (int, float)) and not isinstance(self.forget, bool)
+        if not is_number or not 0 <= self.forget < 1:
             raise ValueError(f"forget must be a number from 0 to below 1; got {self.forget!r}.")
 
 
@@ -77,6 +80,8 @@ def cloze_questions(documents, recipe=None, seed=0):
     recipe = recipe or ClozeRecipe()
     chance = random.Random(seed)
     for document in documents:
+        if isinstance(document, str):
+            raise ValueError(f"A document is a list of paragraphs; got the text {document[:40]!r}.")
         for paragraph in document:
             asked = _ask(paragraph, recipe, chance)
             if asked is not None:
@@ -165,4 +170,4 @@ def _joined(words):
 
 
 def _is_chinese(character):
-    return "\u3400" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff"
+    return re.match(f"[{_HAN}]", character) is not None

@@ -42,7 +42,7 @@ def suits(block):
     return all(_is_plain(part) for part in block._flatten_layers(include_self=False))
 
 
-def suit(layers):
+def may_replace(layers):
     """Whether `embed` and `encode` also do all that calling these layers themselves would do."""
     return all(_is_plain(layer) and suits(layer) for layer in layers)
 
@@ -50,6 +50,7 @@ def suit(layers):
 def _is_plain(part):
     return (
         type(part) in PARTS
+        and "call" not in vars(part)
         and part.dtype_policy.name == "float32"
         and part.activity_regularizer is None
         and (type(part) is not Dense or part.activation is keras.activations.linear)
@@ -59,7 +60,10 @@ def _is_plain(part):
 
 
 def embed(layer, token_ids, segment_ids):
-    """As `EncoderEmbeddings.call`, outside of training."""
+    """As `EncoderEmbeddings.call`, outside of training; ids below 0 are errors.
+
+    Keras takes those from the end of a table. Of lists and numpy arrays they are refused before.
+    """
     layer.check_length(token_ids.shape[1])
     token_ids, segment_ids = (
         keras.ops.convert_to_tensor(ids, "int32") for ids in (token_ids, segment_ids)

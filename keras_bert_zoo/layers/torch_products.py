@@ -11,7 +11,8 @@ import torch
 from torch.autograd import forward_ad
 from torch.nn import functional
 
-_OPERATOR = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
+# PyTorch's product by oneDNN, where this build has it.
+_PRODUCT = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
 # Multiplications. For fewer its preparations take longer than the product.
 LEAST_WORK = 2**20
 
@@ -35,7 +36,7 @@ _FUSED = {
 
 
 def linear(inputs, kernel, bias=None, activation=None, added=None):
-    """A dense layer in one operation.
+    """A dense layer, in one operation where no gradients are asked for.
 
     Args:
         inputs: float, `(…, D)`.
@@ -67,9 +68,9 @@ def _multiply(inputs, kernel, bias, activation=None, added=None):
     if not kernel.is_contiguous() and not kernel.t().is_contiguous():
         kernel = kernel.contiguous()
     if added is not None:
-        return _OPERATOR.binary(inputs, added.contiguous(), kernel.t(), bias, "add")
+        return _PRODUCT.binary(inputs, added.contiguous(), kernel.t(), bias, "add")
     name, algorithm = _FUSED[activation]
-    return _OPERATOR.default(inputs, kernel.t(), bias, name, [], algorithm)
+    return _PRODUCT.default(inputs, kernel.t(), bias, name, [], algorithm)
 
 
 class _Linear(torch.autograd.Function):
@@ -119,4 +120,4 @@ def _suits_onednn(tensors):
 
 def _has_onednn():
     # Read each time: `torch.backends.mkldnn.flags` switches it off for a while.
-    return torch.backends.mkldnn.enabled and _OPERATOR is not None
+    return torch.backends.mkldnn.enabled and _PRODUCT is not None

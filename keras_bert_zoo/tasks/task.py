@@ -211,12 +211,6 @@ class Task(Exportable, Packable, PartlyTrained, TextModel):
             ValueError: the model is quantized, or a weight is beyond the range of
                 `weights_dtype`.
         """
-        quantized = [w.path for w in self.weights if w.path.endswith("_scale")]
-        if quantized:
-            raise ValueError(
-                "A quantized model is not saved: its weights are rounded. Save it before quantize, "
-                f"or export it. Quantized is {quantized[0].rpartition('/')[0]}."
-            )
         pretrained.save_own(
             directory,
             self.description(),

@@ -1,6 +1,7 @@
 """First weights by which tokens attend to tokens that are equal to them."""
 
 import math
+import numbers
 
 import keras
 import numpy as np
@@ -24,22 +25,24 @@ def match_tokens(backbone, score=8.0, seed=None):
             decides, or chance.
 
     Raises:
-        ValueError: `score` is not a number above 0, or a block is quantized.
+        ValueError: `score` is not a number above 0, or a block is quantized or has LoRA.
 
     Source: Trockman & Kolter 2023, "Mimetic Initialization of Self-Attention Layers", §3; here of
     queries and keys alone.
     """
-    if isinstance(score, bool) or not isinstance(score, (int, float)) or not 0 < score < math.inf:
+    is_number = isinstance(score, numbers.Real) and not isinstance(score, bool)
+    if not is_number or not 0 < score < math.inf:
         raise ValueError(f"score must be a number above 0; got {score!r}.")
     layers = [block.attention for block in backbone.blocks]
-    if any(layer.qkv.quantization_mode for layer in layers):
-        raise ValueError("match_tokens needs an encoder that is not quantized.")
+    if any(layer.qkv.quantization_mode or layer.qkv.lora_enabled for layer in layers):
+        raise ValueError("match_tokens needs an encoder that is not quantized and has no LoRA.")
     draw = keras.initializers.Orthogonal(seed=keras.random.SeedGenerator(seed))
     for layer in layers:
         width, size = layer.qkv.kernel.shape[0], layer.head_dim
         gain = math.sqrt(score / math.sqrt(size))
         heads = [gain * ops.convert_to_numpy(draw((width, size))) for _ in range(layer.num_heads)]
         projections = np.concatenate(heads, axis=-1)  # (D, D)
-        values = [ops.convert_to_numpy(value)[..., 2 * width :] for value in layer.qkv.weights]
-        layer.qkv.kernel.assign(np.concatenate([projections, projections, values[0]], axis=-1))
-        layer.qkv.bias.assign(np.concatenate([np.zeros(2 * width), values[1]]))
+        kernel, bias = (ops.convert_to_numpy(w) for w in (layer.qkv.kernel, layer.qkv.bias))
+        kernel = np.concatenate([projections, projections, kernel[:, 2 * width :]], axis=-1)
+        layer.qkv.kernel.assign(kernel)  # (D, 3 D)
+        layer.qkv.bias.assign(np.concatenate([np.zeros(2 * width), bias[2 * width :]]))

@@ -371,3 +371,11 @@ def test_damaged_and_missing_files(folder, name, content, message):
 def test_an_empty_folder(tmp_path):
     with pytest.raises(kbz.CheckpointError, match="holds no model"):
         kbz.Backbone.from_preset(tmp_path)
+
+
+def test_a_quantized_encoder_is_not_saved(tmp_path):
+    backbone = support.tiny_backbone()
+    backbone.blocks[1].intermediate.quantize("int8")
+    with pytest.raises(ValueError, match="Quantized is layer_1/intermediate"):
+        backbone.save_to_preset(tmp_path)
+    assert list(tmp_path.iterdir()) == []

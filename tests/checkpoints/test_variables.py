@@ -1,11 +1,14 @@
 """Weights get their values in one copy, and keep nothing of where they came from."""
 
+import weakref
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from keras_bert_zoo import memory
+from keras_bert_zoo.checkpoints import variables
 from keras_bert_zoo.checkpoints.variables import fill
 
 DRAW = np.random.default_rng(7)
@@ -80,6 +83,30 @@ def test_a_filled_variable_trains():
     np.testing.assert_allclose(ops.convert_to_numpy(dense.kernel), kernel - 0.5 * step, atol=1e-5)
     dense.kernel.assign(kernel + 1)
     np.testing.assert_array_equal(ops.convert_to_numpy(dense.kernel), kernel + 1)
+
+
+def test_whole_numbers_stay_whole():
+    numbers = np.array([2**24 + 1, 2**31 - 1, -7])
+    variable = keras.Variable(np.zeros(3), dtype="int32", trainable=False)
+    fill([(variable, [numbers])])
+    np.testing.assert_array_equal(ops.convert_to_numpy(variable), numbers)
+
+
+def test_few_copies_lie_in_memory_at_a_time(monkeypatch):
+    """Of weights that the backend copies once more."""
+    alive, most, joined = [], [], variables._joined
+
+    def counted(variable, arrays):
+        copy = joined(variable, arrays)
+        alive.append(weakref.ref(copy.base))
+        most.append(sum(array() is not None for array in alive))
+        return copy
+
+    monkeypatch.setattr(variables, "_joined", counted)
+    monkeypatch.setattr(variables, "THREADS", 2)
+    targets = [keras.Variable(np.zeros(9), dtype="bfloat16") for _ in range(60)]
+    fill((variable, [random(9)]) for variable in targets)
+    assert len(most) == 60 and max(most) < 20
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (3, 5), (700, 2000)])

@@ -94,6 +94,25 @@ def test_what_has_nothing_to_ask_is_passed_over(paragraph):
     assert len(list(cloze_questions(documents, seed=2))) <= 2
 
 
+def test_words_stay_whole():
+    text = (
+        "It's the dog's bowl. The well-known e\u0301cole costs 3.14 and isn't far. Ne\u0301e Vale."
+    )
+    words = set(text.replace(". ", " ").strip(".").split())
+    found = {one["answers"][0][0] for one in asked(ClozeRecipe(max_answer_words=1), 300, text)}
+    assert {"3.14", "dog's", "well-known", "isn't", "e\u0301cole"} <= found <= words
+    rare = "\U00020001\U00020002在南边。船夫姓何，六十一岁。"
+    answers = {
+        one["answers"][0][0] for one in asked(ClozeRecipe("zh", max_answer_words=1), 200, rare)
+    }
+    assert {len(answer) for answer in answers} == {1}
+
+
+def test_a_document_is_no_text():
+    with pytest.raises(ValueError, match="list of paragraphs; got the text 'The dye works"):
+        list(cloze_questions([ENGLISH]))
+
+
 def test_a_seed_gives_the_same_questions_again():
     documents = [[ENGLISH] * 20]
     first, again, other = (list(cloze_questions(documents, seed=seed)) for seed in (1, 1, 2))
@@ -109,6 +128,8 @@ def test_a_seed_gives_the_same_questions_again():
         ({"reach": 2.5}, "reach must be"),
         ({"forget": 1.0}, "forget must be a number from 0 to below 1; got 1.0"),
         ({"forget": "half"}, "forget must be"),
+        ({"forget": False}, "forget must be"),
+        ({"language": ["en"]}, "language must be"),
     ],
 )
 def test_wrong_recipes(settings, message):

@@ -216,6 +216,14 @@ def test_rows_of_an_encoder_may_not_be_too_long(taken):
         backbone(IDS)
 
 
+@pytest.mark.parametrize("name, wrong", [("token_ids", -1), ("token_ids", 99), ("segment_ids", -1)])
+def test_tensors_of_ids_out_of_range(name, wrong):
+    ids = {key: torch.tensor(value) for key, value in IDS.items()}
+    ids[name][1, 2] = wrong
+    with torch.no_grad(), pytest.raises(IndexError):
+        tiny_backbone()(ids)
+
+
 def hook_block(backbone):
     backbone.blocks[1].register_forward_hook(lambda *arguments: None)
 
@@ -232,12 +240,17 @@ def quantize_table(backbone):
     backbone.embeddings.token_embedding.quantize("int8")
 
 
+def replace_call(backbone):
+    call = backbone.blocks[1].call
+    backbone.blocks[1].call = lambda *args, **kwargs: 2 * call(*args, **kwargs)
+
+
 def replace_block(backbone):
     backbone.blocks[0].__class__ = Doubled
 
 
 @pytest.mark.parametrize(
-    "change", [hook_block, hook_table, regularize, quantize_table, replace_block]
+    "change", [hook_block, hook_table, regularize, quantize_table, replace_block, replace_call]
 )
 def test_an_encoder_that_was_changed_takes_its_layers(monkeypatch, change):
     embedded = count_calls(monkeypatch, torch_block, "embed")

@@ -115,13 +115,13 @@ LOSSES = {
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_gradients_that_lie_apart(monkeypatch, loss):
     """oneDNN would take 180 times as long for them."""
-    strides, operator = [], torch_products._OPERATOR
+    strides, operator = [], torch_products._PRODUCT
 
     def note(inputs, weight, *others):
         strides.append(weight.is_contiguous() or weight.t().is_contiguous())
         return operator(inputs, weight, *others)
 
-    monkeypatch.setattr(torch_products, "_OPERATOR", types.SimpleNamespace(default=note))
+    monkeypatch.setattr(torch_products, "_PRODUCT", types.SimpleNamespace(default=note))
     results = []
     for product in (torch_products.linear, exact):
         given = [tensor.requires_grad_() for tensor in tensors((1, 64, 128), 160)]

@@ -106,3 +106,10 @@ def test_quantized_encoders_are_refused():
     backbone.blocks[1].attention.qkv.quantize("int8")
     with pytest.raises(ValueError, match="that is not quantized"):
         kbz.match_tokens(backbone)
+
+
+def test_encoders_with_lora_are_refused():
+    backbone = support.tiny_backbone()
+    backbone.blocks[1].attention.qkv.enable_lora(2)
+    with pytest.raises(ValueError, match="has no LoRA"):
+        kbz.match_tokens(backbone)
