@@ -1,4 +1,4 @@
-"""The encoder as a functional Keras model, and the named classes of its families."""
+"""The encoder as a Keras model, and the named classes of its families."""
 
 import keras
 
@@ -152,8 +152,7 @@ class Backbone(KerasHubConversion, EncoderModel):
     # === Call ===
 
     def call(self, inputs, training=None, mask=None, pooled_only=False):
-        if pooled_only:
-            self._need_pooler()
+        self._check_pooler(pooled_only)
         inputs = self._fill(inputs)
         if is_packed(inputs):
             outputs = self.call_packed(inputs, training)
@@ -166,13 +165,12 @@ class Backbone(KerasHubConversion, EncoderModel):
         return encode_packed(self, inputs, training)
 
     def compute_output_spec(self, inputs, training=None, mask=None, pooled_only=False):
-        if pooled_only:
-            self._need_pooler()
+        self._check_pooler(pooled_only)
         spec = super().compute_output_spec(inputs, training=training, mask=mask)
         return {"pooled_output": spec["pooled_output"]} if pooled_only else spec
 
-    def _need_pooler(self):
-        if self.pooler is None:
+    def _check_pooler(self, pooled_only):
+        if pooled_only and self.pooler is None:
             raise ValueError("pooled_only needs a backbone with pooler=True.")
 
     # === Training ===

@@ -9,7 +9,7 @@ def empty(shape, dtype):
     """An array of whatever lies in memory.
 
     No page is allocated before it is written to. Where Linux has huge pages on demand, large arrays
-    lie in such, since numpy asks for them, and are filled in a fifth of the time.
+    lie in such, since numpy asks for them: that spares most of the time that fresh pages take.
 
     Args:
         shape: tuple of ints.

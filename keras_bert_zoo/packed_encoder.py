@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from keras_bert_zoo.plain_encoder import last_hidden_states
+
 
 def encode_packed(backbone, inputs, training=None):
     """The outputs of a backbone for examples that are laid side by side while they are encoded.
@@ -39,17 +41,14 @@ def encode_packed(backbone, inputs, training=None):
     examples = ops.where(real, ops.floor_divide(rows, width), -1)
     same = ops.equal(ops.expand_dims(examples, 2), ops.expand_dims(examples, 1))  # (B, L, L)
     mask = ops.logical_and(same, ops.expand_dims(real, 1))
-    hidden = backbone.embeddings(
+    hidden = last_hidden_states(
+        backbone,
         packed(inputs["token_ids"]),
         packed(inputs["segment_ids"]),
+        ops.expand_dims(mask, 1),
         position_ids=ops.where(real, ops.mod(rows, width), 0),
         training=training,
     )
-    if backbone.embedding_projection is not None:
-        hidden = backbone.embedding_projection(hidden)
-    for i in range(backbone.config.num_layers):
-        block = backbone.blocks[i % len(backbone.blocks)]
-        hidden = block(hidden, attention_mask=ops.expand_dims(mask, 1), training=training)
     outputs = {"sequence_output": unpacked(hidden)}
     if backbone.pooler is not None:
         outputs["pooled_output"] = backbone.pooler(outputs["sequence_output"])

@@ -19,26 +19,63 @@ def encode_plainly(backbone, inputs, training=None, pooled_only=False):
     Returns:
         dict, as `Backbone` gives it.
     """
-    way = _straight_way(backbone) if not training else None
-    ids = inputs["token_ids"], inputs["segment_ids"]
-    embeddings = backbone.embeddings
-    hidden = way.embed(embeddings, *ids) if way else embeddings(*ids, training=training)
-    if backbone.embedding_projection is not None:
-        hidden = backbone.embedding_projection(hidden)
     attention_mask = backbone.get_layer("attention_mask")(inputs["padding_mask"])
-    last = backbone.config.num_layers - 1
-    for i in range(last + 1):
-        block = backbone.blocks[i % len(backbone.blocks)]
-        options = {"attention_mask": attention_mask, "first_token_only": pooled_only and i == last}
-        hidden = (
-            way.encode(block, hidden, **options)
-            if way
-            else block(hidden, training=training, **options)
-        )
+    hidden = last_hidden_states(
+        backbone,
+        inputs["token_ids"],
+        inputs["segment_ids"],
+        attention_mask,
+        training=training,
+        first_token_only=pooled_only,
+    )
     outputs = {} if pooled_only else {"sequence_output": hidden}
     if backbone.pooler is not None:
         outputs["pooled_output"] = backbone.pooler(hidden)
     return outputs
+
+
+def last_hidden_states(
+    backbone,
+    token_ids,
+    segment_ids,
+    attention_mask,
+    position_ids=None,
+    training=None,
+    first_token_only=False,
+):
+    """From token ids through embeddings and all blocks.
+
+    Args:
+        backbone: Backbone.
+        token_ids, segment_ids: int, `(B, L)`.
+        attention_mask: bool, `(B, 1, 1, L)` or `(B, 1, L, L)`. See `AttentionMask`.
+        position_ids: int, `(B, L)`, or None for 0, 1, 2 and so on.
+        training: bool or None.
+        first_token_only: bool. Whether the last block gives the first token's state alone.
+
+    Returns:
+        float, `(B, L, D)`; `(B, 1, D)` with `first_token_only`.
+    """
+    way = None if training else _straight_way(backbone)
+    ids = token_ids, segment_ids, position_ids
+    embeddings = backbone.embeddings
+    hidden = way.embed(embeddings, *ids) if way else embeddings(*ids, training=training)
+    if backbone.embedding_projection is not None:
+        hidden = backbone.embedding_projection(hidden)
+    last = backbone.config.num_layers - 1
+    for i in range(last + 1):
+        block = backbone.blocks[i % len(backbone.blocks)]
+        first_alone = first_token_only and i == last
+        if way:
+            hidden = way.encode(block, hidden, attention_mask, first_alone)
+        else:
+            hidden = block(
+                hidden,
+                attention_mask=attention_mask,
+                training=training,
+                first_token_only=first_alone,
+            )
+    return hidden
 
 
 def _straight_way(backbone):
@@ -47,7 +84,4 @@ def _straight_way(backbone):
         return None
     from keras_bert_zoo.layers import torch_block
 
-    layers = [backbone.embeddings, *backbone.blocks]
-    if backbone.embedding_projection is not None:
-        layers.append(backbone.embedding_projection)
-    return torch_block if torch_block.may_replace(layers) else None
+    return torch_block if torch_block.may_replace(backbone.embeddings, *backbone.blocks) else None

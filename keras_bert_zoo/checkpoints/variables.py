@@ -9,7 +9,9 @@ import numpy as np
 
 from keras_bert_zoo import memory
 
-TAKEN_OVER = ("float16", "float32", "float64")
+# The type in which a variable's value is gathered: its own, which can be taken over as it lies; of
+# bfloat16, which numpy lacks, float32. Any other type's numbers are exact in float64.
+GATHERED_IN = {"float16": "float16", "float32": "float32", "bfloat16": "float32"}
 THREADS = min(8, os.cpu_count() or 1)
 STRIPE = 16  # rows that are turned at a time: as many float32 as a line of the cache holds
 
@@ -34,10 +36,7 @@ def fill(values):
 
 
 def _joined(variable, arrays):
-    others = {"bfloat16": "float32"}  # exact, as is float64 for whole numbers
-    dtype = (
-        variable.dtype if variable.dtype in TAKEN_OVER else others.get(variable.dtype, "float64")
-    )
+    dtype = GATHERED_IN.get(variable.dtype, "float64")
     whole = memory.empty(tuple(variable.shape), dtype)
     places = [whole] if len(arrays) == 1 else np.split(whole, len(arrays), axis=-1)
     for place, array in zip(places, arrays, strict=True):

@@ -42,7 +42,7 @@ def suits(block):
     return all(_is_plain(part) for part in block._flatten_layers(include_self=False))
 
 
-def may_replace(layers):
+def may_replace(*layers):
     """Whether `embed` and `encode` also do all that calling these layers themselves would do."""
     return all(_is_plain(layer) and suits(layer) for layer in layers)
 
@@ -59,20 +59,21 @@ def _is_plain(part):
     )
 
 
-def embed(layer, token_ids, segment_ids):
+def embed(layer, token_ids, segment_ids, position_ids=None):
     """As `EncoderEmbeddings.call`, outside of training; ids below 0 are errors.
 
     Keras takes those from the end of a table. Of lists and numpy arrays they are refused before.
     """
-    layer.check_length(token_ids.shape[1])
-    token_ids, segment_ids = (
-        keras.ops.convert_to_tensor(ids, "int32") for ids in (token_ids, segment_ids)
-    )
     first = layer.position_offset
-    positions = _table(layer.position_embedding)[first : first + token_ids.shape[1]]
-    embedded = functional.embedding(token_ids, _table(layer.token_embedding)) + positions
+    if position_ids is None:
+        length = token_ids.shape[1]
+        layer.check_length(length)
+        positions = _tensor(layer.position_embedding.embeddings)[first : first + length]
+    else:
+        positions = _rows(layer.position_embedding, position_ids + first)
+    embedded = _rows(layer.token_embedding, token_ids) + positions
     if layer.segment_embedding is not None:
-        embedded = embedded + functional.embedding(segment_ids, _table(layer.segment_embedding))
+        embedded = embedded + _rows(layer.segment_embedding, segment_ids)
     return _norm(layer.norm, embedded)  # (B, L, E)
 
 
@@ -98,8 +99,9 @@ def _dense(layer, inputs, activation=None, added=None):
     return linear(inputs, _tensor(layer.kernel), layer.bias.value, activation, added)
 
 
-def _table(layer):
-    return _tensor(layer.embeddings)
+def _rows(layer, ids):
+    ids = keras.ops.convert_to_tensor(ids, "int32")
+    return functional.embedding(ids, _tensor(layer.embeddings))
 
 
 def _tensor(weight):
