@@ -42,6 +42,7 @@ MAY_IMPORT_BACKENDS = {
     *(f"layers.{backend}_kernels" for backend in ("jax", "tensorflow", "torch")),
     "layers.torch_block",
     "layers.torch_products",
+    "tasks.torch_lanes",
     "training.torch_adamw",
     "training.torch_clipping",
     "training.torch_random",

@@ -214,7 +214,7 @@ class Batches(keras.utils.PyDataset):
         examples: TextExamples, ArrayExamples, Labelled, or what else has their methods.
         batch_size: int.
         order: str. `"shuffled"` anew in each epoch, with examples of like length in a batch;
-            `"sorted"` by length within windows; or `"given"`.
+            `"sorted"` by length within windows, the longest first; or `"given"`.
         seed: int or None. Of the shuffling; None draws one, which `keras.utils.set_random_seed`
             governs.
         fill: bool. False leaves the last batch smaller, where a new shape costs no compilation.
@@ -255,10 +255,10 @@ class Batches(keras.utils.PyDataset):
         return np.concatenate([batches.ravel(), indices[whole:]])
 
     def _sorted(self, indices, batches):
-        """The order sorted by length within windows of a number of batches."""
+        """The order sorted by length, the longest first, within windows of a number of batches."""
         window = batches * self.batch_size
         parts = [indices[start : start + window] for start in range(0, len(indices), window)]
-        sorts = [part[np.argsort(self.examples.lengths[part], kind="stable")] for part in parts]
+        sorts = [part[np.argsort(-self.examples.lengths[part], kind="stable")] for part in parts]
         return np.concatenate([indices[:0], *sorts])
 
     def on_epoch_end(self):

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_bert_zoo.layers.dense import Dense
+from keras_bert_zoo.layers.devices import is_cpu
 from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
 
@@ -230,7 +231,7 @@ def _fused_attention(query, dropout, training):
             return functools.partial(torch_kernels.attention, dropout=dropout)
         return None
     # XLA's CPU compiler has no float16 product that sums in float32, which JAX asks for.
-    if backend == "jax" and ops.dtype(query) == "float16" and _is_cpu():
+    if backend == "jax" and ops.dtype(query) == "float16" and is_cpu():
         return None
     # Nor have its kernels for GPUs gradients for a single query and a mask.
     if backend == "jax" and training and query.shape[1] == 1:
@@ -241,7 +242,3 @@ def _fused_attention(query, dropout, training):
 def _heads_first(states):
     """`(B, L, H, K)` to `(B, H, L, K)`, and back."""
     return ops.transpose(states, (0, 2, 1, 3))
-
-
-def _is_cpu():
-    return keras.distribution.list_devices()[0].startswith("cpu")

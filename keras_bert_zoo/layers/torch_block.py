@@ -37,8 +37,6 @@ def suits(block):
     """
     if torch.is_grad_enabled() or not block.autocast:  # else states come in float32
         return False
-    if torch_module._global_forward_hooks or torch_module._global_forward_pre_hooks:
-        return False
     return all(_is_plain(part) for part in block._flatten_layers(include_self=False))
 
 
@@ -54,8 +52,16 @@ def _is_plain(part):
         and part.dtype_policy.name == "float32"
         and part.activity_regularizer is None
         and (type(part) is not Dense or part.activation is keras.activations.linear)
-        and not part._forward_hooks
-        and not part._forward_pre_hooks
+        and not is_watched(part)
+    )
+
+
+def is_watched(*modules):
+    """Whether a hook waits for one of some modules to be called."""
+    return bool(
+        torch_module._global_forward_hooks
+        or torch_module._global_forward_pre_hooks
+        or any(module._forward_hooks or module._forward_pre_hooks for module in modules)
     )
 
 

@@ -28,6 +28,11 @@ def attention(query, key, value, mask=None, dropout=0.0):
     return context.transpose(1, 2)
 
 
+def has_accelerator():
+    """Whether PyTorch runs on something other than the CPU, such as a GPU."""
+    return torch.accelerator.is_available()
+
+
 def draws_dropout(tensor):
     """Whether the fused kernel draws dropout where a tensor lies. On the CPU it does not."""
     return tensor.is_cuda

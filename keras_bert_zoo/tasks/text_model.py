@@ -1,11 +1,11 @@
 """`fit`, `evaluate` and `predict` from texts: the part that every task shares."""
 
 import keras
-import numpy as np
 from keras import tree
 
 from keras_bert_zoo.data.backend_dataset import is_stream
-from keras_bert_zoo.data.batching import Batches
+from keras_bert_zoo.data.batching import ArrayExamples, Batches
+from keras_bert_zoo.tasks.batch_runs import run_in_parts, run_whole
 from keras_bert_zoo.tasks.feed import DEFAULT_BATCH_SIZE, Feed, first_examples, validation_parts
 from keras_bert_zoo.tasks.filled_batches import FilledBatchModel
 from keras_bert_zoo.tasks.text_coding import TextCoding
@@ -184,11 +184,14 @@ class TextModel(TextCoding, FilledBatchModel):
             if step == steps:
                 break
             outputs = [None] * len(examples)
-            for inputs, indices in batches:
-                watch.on_predict_batch_begin(step)
-                output = self._fill_in(outputs, inputs, indices)
-                watch.on_predict_batch_end(step, {"outputs": output})
-                step += 1
+            batches = _announced(batches, watch, step)
+            # Callbacks get whole batches.
+            whole = bool(callbacks) or pack_examples
+            for numbers, output, is_last in self._run_batches(examples, batches, whole):
+                _put(output, outputs, numbers)
+                if is_last:
+                    watch.on_predict_batch_end(step, {"outputs": output})
+                    step += 1
             yield examples, outputs
         watch.on_predict_end()
 
@@ -197,20 +200,25 @@ class TextModel(TextCoding, FilledBatchModel):
         size = batch_size or DEFAULT_BATCH_SIZE
         batches = Batches(examples, size, "sorted", fill=self.shapes_cost)
         outputs = [None] * len(examples)
-        for i, (inputs,) in enumerate(batches):
-            self._fill_in(outputs, inputs, batches.rows(i))
+        numbered = ((inputs, batches.rows(i)) for i, (inputs,) in enumerate(batches))
+        for numbers, output, _ in self._run_batches(examples, numbered):
+            _put(output, outputs, numbers)
         return outputs
 
-    def _fill_in(self, outputs, inputs, indices):
-        """Runs a batch, and puts the output of each real row at its number."""
-        real = slice(len(indices))
-        output = tree.map_structure(lambda leaf: _plain(leaf)[real], self.predict_on_batch(inputs))
-        for row, index in enumerate(indices):
-            outputs[index] = tree.map_structure(lambda leaf, row=row: leaf[row], output)
-        return output
+    def _run_batches(self, examples, batches, whole=False):
+        if whole:
+            return run_whole(self, batches)
+        return run_in_parts(self, batches, trim=not isinstance(examples, ArrayExamples))
 
 
-def _plain(output):
-    """An output as numpy; bfloat16, which few numpy routines know, as float32."""
-    array = np.asarray(output)
-    return array.astype("float32") if array.dtype.name == "bfloat16" else array
+def _announced(batches, watch, step):
+    """The batches; tells callbacks of each before it is run."""
+    for number, batch in enumerate(batches, step):
+        watch.on_predict_batch_begin(number)
+        yield batch
+
+
+def _put(output, outputs, numbers):
+    """Puts the output for some rows at their numbers."""
+    for row, number in enumerate(numbers):
+        outputs[number] = tree.map_structure(lambda leaf, row=row: leaf[row], output)

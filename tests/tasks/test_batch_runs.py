@@ -1,0 +1,132 @@
+"""Batches that are run in parts give what they give as a whole."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import toys
+from hypothesis import given
+from hypothesis import strategies as st
+from support import count_calls, scramble, tiny_backbone, tiny_classifier, tiny_tokenizer
+
+import keras_bert_zoo as kbz
+from keras_bert_zoo.tasks import batch_runs
+
+COMPILED = keras.backend.backend() == "jax"
+PREPROCESSOR = kbz.Preprocessor(tiny_tokenizer(), max_length=32)
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Parts of 96 tokens: three rows of 32."""
+    monkeypatch.setattr(batch_runs, "MOST_NUMBERS", 96 * 32)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The inputs that models are run on."""
+    return count_calls(monkeypatch, kbz.TextClassifier, "predict_on_batch")
+
+
+def shapes(calls):
+    return [inputs["token_ids"].shape for _, inputs in calls]
+
+
+def in_one(predict, monkeypatch):
+    """What a prediction gives where every batch is one part."""
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_runs, "MOST_NUMBERS", 2**40)
+        return predict()
+
+
+@given(st.integers(0, 40), st.integers(1, 40), st.booleans(), st.data())
+def test_slices_hold_every_real_row_once(rows, most, same_size, data):
+    real = data.draw(st.integers(0, rows))
+    found = batch_runs._slices(rows, real, most, same_size)
+    assert found[0].start == 0
+    assert all(one.stop == other.start for one, other in itertools.pairwise(found))
+    assert found[-1].start < max(real, 1) and found[-1].stop >= real
+    sizes = [part.stop - part.start for part in found]
+    assert max(sizes) <= most
+    assert max(sizes) - min(sizes) <= (0 if same_size else 1)
+
+
+def test_texts(small_parts, calls, monkeypatch):
+    model = scramble(tiny_classifier())
+    whole = in_one(lambda: model.predict(toys.TEXTS), monkeypatch)
+    assert len(calls) == 1
+    np.testing.assert_allclose(model.predict(toys.TEXTS), whole, atol=1e-5)
+    parts = shapes(calls)[1:]
+    assert all(rows * length <= 96 for rows, length in parts)
+    if COMPILED:  # 11 texts in a batch of 32 rows; the other rows are not run
+        assert parts == [(2, 32)] * 6
+    else:
+        longest = max(len(found) for found in PREPROCESSOR.encode(toys.TEXTS))
+        widths = [length for _, length in parts]
+        assert len(parts) > 1
+        assert widths == sorted(widths, reverse=True)
+        assert widths[0] == longest > widths[-1]
+
+
+def test_arrays_keep_their_width(small_parts, monkeypatch):
+    model = scramble(kbz.TokenClassifier(tiny_backbone(), labels=["O", "B-A", "I-A"]))
+    rows = np.random.default_rng(0).integers(5, 20, (9, 24))
+    arrays = {"token_ids": rows, "padding_mask": np.arange(24) < np.arange(3, 12)[:, None]}
+    whole = in_one(lambda: model.predict(arrays), monkeypatch)
+    found = model.predict(arrays)
+    assert found.shape[:2] == (9, 24)
+    real = arrays["padding_mask"]
+    np.testing.assert_allclose(found[real], whole[real], atol=1e-5)
+
+
+def test_one_output_a_token(small_parts, monkeypatch):
+    model = kbz.TokenClassifier(
+        tiny_backbone(), labels=["O", "B-A", "I-A"], preprocessor=PREPROCESSOR
+    )
+    scramble(model)
+    sentences = [text.split() for text in toys.TEXTS]
+    whole = in_one(lambda: model.predict(sentences), monkeypatch)
+    for one, other in zip(model.predict(sentences), whole, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_several_texts_an_example(small_parts, monkeypatch):
+    model = scramble(kbz.MultipleChoice(tiny_backbone(), preprocessor=PREPROCESSOR))
+    x = toys.TEXTS, [toys.SECONDS[i : i + 3] for i in range(len(toys.TEXTS))]
+    whole = in_one(lambda: model.predict(x), monkeypatch)
+    np.testing.assert_allclose(model.predict(x), whole, atol=1e-5)
+    assert np.ptp(whole, axis=1).min() > 1e-3
+
+
+def test_callbacks_get_whole_batches(small_parts, calls):
+    class Watch(keras.callbacks.Callback):
+        seen = ()
+
+        def on_predict_batch_begin(self, batch, logs=None):
+            self.seen = (*self.seen, (batch, len(calls)))
+
+        def on_predict_batch_end(self, batch, logs=None):
+            self.seen = (*self.seen, (batch, len(logs["outputs"]), len(calls)))
+
+    watch, model = Watch(), scramble(tiny_classifier())
+    found = model.predict(toys.TEXTS, batch_size=8, callbacks=[watch])
+    assert watch.seen == ((0, 0), (0, 8, 1), (1, 1), (1, 3, 2))
+    np.testing.assert_allclose(model.predict(toys.TEXTS), found, atol=1e-5)
+
+
+def test_each_batch_ends_once_for_the_progress_bar(small_parts, monkeypatch):
+    ended = count_calls(monkeypatch, keras.callbacks.CallbackList, "on_predict_batch_end")
+    tiny_classifier().predict(toys.TEXTS, batch_size=8)
+    assert [step for _, step, _ in ended] == [0, 1]
+
+
+def test_accelerators_run_whole_batches(small_parts, calls, monkeypatch):
+    monkeypatch.setattr(batch_runs, "is_cpu", lambda: False)
+    tiny_classifier().predict(toys.TEXTS, batch_size=8)
+    assert [rows for rows, _ in shapes(calls)] == ([8, 8] if COMPILED else [8, 3])
+
+
+@pytest.mark.parametrize("steps, examples", [(1, 4), (2, 8)])
+def test_steps_count_batches(small_parts, steps, examples):
+    assert len(tiny_classifier().predict(toys.TEXTS, batch_size=4, steps=steps)) == examples

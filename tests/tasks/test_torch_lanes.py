@@ -1,0 +1,145 @@
+"""Two batches at a time: in order, and only where nothing belongs to one thread."""
+
+import threading
+import time
+
+import keras
+import numpy as np
+import pytest
+import toys
+from support import count_calls, scramble, tiny_classifier
+
+if keras.backend.backend() != "torch":
+    pytest.skip("of PyTorch alone", allow_module_level=True)
+
+import torch
+from torch.nn.modules.module import register_module_forward_hook
+from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
+
+import keras_bert_zoo as kbz
+from keras_bert_zoo.tasks import torch_lanes
+
+
+@pytest.fixture(autouse=True)
+def four_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+def lanes():
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("keras_bert_zoo")]
+
+
+def test_in_order_with_half_of_the_threads_each():
+    together = threading.Barrier(2)
+
+    def run(number):
+        together.wait(timeout=10)  # never passed by one thread alone
+        time.sleep(0.01 * (number % 3))
+        return number, threading.current_thread().name, torch.get_num_threads()
+
+    found = list(torch_lanes.run(run, range(10)))
+    assert [number for number, _, _ in found] == list(range(10))
+    assert len({name for _, name, _ in found}) == 2
+    assert {count for _, _, count in found} == {2}
+    assert torch.get_num_threads() == 4
+    assert not lanes()
+
+
+@pytest.mark.parametrize("count, alone", [(0, 0), (1, 1), (3, 3), (4, 0), (5, 1), (8, 0)])
+def test_few_batches_and_an_odd_one_get_all_threads(count, alone):
+    found = list(torch_lanes.run(lambda _: torch.get_num_threads(), range(count)))
+    assert found == [2] * (count - alone) + [4] * alone
+
+
+def test_new_threads_start_with_the_number_of_before():
+    list(torch_lanes.run(abs, range(6)))
+    seen = []
+    thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+    thread.start()
+    thread.join()
+    assert seen == [4]
+
+
+def test_an_error_comes_through_and_ends_the_threads():
+    def run(number):
+        if number == 5:
+            raise ValueError("no fifth")
+        return number
+
+    found = torch_lanes.run(run, range(100))
+    assert [next(found) for _ in range(5)] == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="no fifth"):
+        next(found)
+    assert not lanes()
+
+
+def test_a_caller_that_stops_ends_the_threads():
+    found = torch_lanes.run(abs, range(100))
+    assert next(found) == 0
+    assert len(lanes()) == 2
+    found.close()
+    assert not lanes()
+
+
+def test_batches_are_read_little_ahead():
+    read = []
+    found = torch_lanes.run(abs, (read.append(n) or n for n in range(100)))
+    for number in range(20):
+        assert next(found) == number
+    assert len(read) <= 20 + 2 * torch_lanes.LANES
+
+
+def test_predictions_are_the_same(monkeypatch):
+    model = scramble(tiny_classifier())
+    taken = count_calls(monkeypatch, torch_lanes, "run")
+    together = model.predict(toys.TEXTS * 3, batch_size=2)
+    assert len(taken) == 1
+    torch.set_num_threads(1)
+    np.testing.assert_allclose(model.predict(toys.TEXTS * 3, batch_size=2), together, atol=1e-6)
+    assert len(taken) == 1
+    assert np.ptp(together) > 0.1
+
+
+def test_suits():
+    model = tiny_classifier()
+    assert torch_lanes.suits(model)
+    model.compile(jit_compile=True)
+    assert not torch_lanes.suits(model)
+
+
+@pytest.mark.parametrize("of_all", [False, True])
+def test_hooks_see_batches_in_order(of_all):
+    model = tiny_classifier()
+    part = model.backbone.blocks[0].attention
+    made = register_module_forward_hook if of_all else part.register_forward_hook
+    hook = made(lambda *_: None)
+    assert not torch_lanes.suits(model)
+    hook.remove()
+    assert torch_lanes.suits(model)
+
+
+def test_what_belongs_to_one_thread():
+    model = tiny_classifier()
+    with torch.autocast("cpu"):
+        assert not torch_lanes.suits(model)
+    with FlopCounterMode(display=False):
+        assert not torch_lanes.suits(model)
+    with TorchFunctionMode():
+        assert not torch_lanes.suits(model)
+    torch.set_num_threads(1)
+    assert not torch_lanes.suits(model)
+
+
+def test_examples_that_share_rows_are_run_in_turn(monkeypatch):
+    taken = count_calls(monkeypatch, torch_lanes, "run")
+    model = tiny_classifier()
+    embedder = kbz.TextEmbedder(model.backbone, preprocessor=model.preprocessor)
+    embedder.predict(toys.TEXTS, batch_size=2, pack_examples=True)
+    assert not taken
+    embedder.predict(toys.TEXTS, batch_size=2)
+    assert len(taken) == 1
