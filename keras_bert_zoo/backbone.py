@@ -37,12 +37,11 @@ class Backbone(KerasHubConversion, EncoderModel):
             padding_mask: int or bool, `(B, L)`, optional. 1 at real tokens; defaults to all real.
             packed_rows, packed_places: int, both or neither. For examples that share rows while
                 they are encoded; see `packed_encoder`.
-        pooled_only: bool. Whether `pooled_output` is all that is wanted, which the last block does
-            with a quarter of its work. Defaults to False.
+        only: str or None. `"sequence_output"` or `"pooled_output"`, which the last block does with
+            a quarter of its work. Defaults to None: both.
 
     Returns:
-        dict of `sequence_output`, float, `(B, L, D)`, unless `pooled_only`; and, with a pooler,
-        `pooled_output`, float, `(B, D)`.
+        dict: `sequence_output`, float, `(B, L, D)`; with a pooler `pooled_output`, float, `(B, D)`.
 
     Raises:
         ValueError: a field or an input is wrong; the message says which.
@@ -151,27 +150,29 @@ class Backbone(KerasHubConversion, EncoderModel):
 
     # === Call ===
 
-    def call(self, inputs, training=None, mask=None, pooled_only=False):
-        self._check_pooler(pooled_only)
+    def call(self, inputs, training=None, mask=None, only=None):
+        self._check_output(only)
         inputs = self._fill(inputs)
         if is_packed(inputs):
             outputs = self.call_packed(inputs, training)
-            return {"pooled_output": outputs["pooled_output"]} if pooled_only else outputs
-        if pooled_only or keras.backend.backend() == "torch":
-            return encode_plainly(self, inputs, training, pooled_only)
+            return {only: outputs[only]} if only else outputs
+        if only or keras.backend.backend() == "torch":
+            return encode_plainly(self, inputs, training, only)
         return super().call(inputs, training=training, mask=mask)
 
     def call_packed(self, inputs, training=None):
         return encode_packed(self, inputs, training)
 
-    def compute_output_spec(self, inputs, training=None, mask=None, pooled_only=False):
-        self._check_pooler(pooled_only)
+    def compute_output_spec(self, inputs, training=None, mask=None, only=None):
+        self._check_output(only)
         spec = super().compute_output_spec(inputs, training=training, mask=mask)
-        return {"pooled_output": spec["pooled_output"]} if pooled_only else spec
+        return {only: spec[only]} if only else spec
 
-    def _check_pooler(self, pooled_only):
-        if pooled_only and self.pooler is None:
-            raise ValueError("pooled_only needs a backbone with pooler=True.")
+    def _check_output(self, only):
+        if only == "pooled_output" and self.pooler is None:
+            raise ValueError("The pooled output needs a backbone with pooler=True.")
+        if only not in (None, *self.output):
+            raise ValueError(f"only must be one of {', '.join(self.output)}; got {only!r}.")
 
     # === Training ===
 

@@ -3,7 +3,7 @@
 import keras
 
 
-def encode_plainly(backbone, inputs, training=None, pooled_only=False):
+def encode_plainly(backbone, inputs, training=None, only=None):
     """The outputs of a backbone without what a functional model does around each layer.
 
     Where the pooled output alone is wanted, the last block leaves out what the pooler does not
@@ -11,10 +11,10 @@ def encode_plainly(backbone, inputs, training=None, pooled_only=False):
     one.
 
     Args:
-        backbone: Backbone. With a pooler, for `pooled_only`.
+        backbone: Backbone. With a pooler, for its output.
         inputs: dict, `(B, L)` each: `token_ids`, `segment_ids`, `padding_mask`.
         training: bool or None.
-        pooled_only: bool.
+        only: str or None. The one output that is wanted.
 
     Returns:
         dict, as `Backbone` gives it.
@@ -26,10 +26,10 @@ def encode_plainly(backbone, inputs, training=None, pooled_only=False):
         inputs["segment_ids"],
         attention_mask,
         training=training,
-        first_token_only=pooled_only,
+        first_token_only=only == "pooled_output",
     )
-    outputs = {} if pooled_only else {"sequence_output": hidden}
-    if backbone.pooler is not None:
+    outputs = {} if only == "pooled_output" else {"sequence_output": hidden}
+    if backbone.pooler is not None and only != "sequence_output":
         outputs["pooled_output"] = backbone.pooler(hidden)
     return outputs
 
@@ -62,6 +62,8 @@ def last_hidden_states(
     hidden = way.embed(embeddings, *ids) if way else embeddings(*ids, training=training)
     if backbone.embedding_projection is not None:
         hidden = backbone.embedding_projection(hidden)
+    if way:
+        attention_mask = way.read_mask(attention_mask)
     last = backbone.config.num_layers - 1
     for i in range(last + 1):
         block = backbone.blocks[i % len(backbone.blocks)]

@@ -182,12 +182,29 @@ def test_every_kind_of_encoder_runs_and_is_saved_exactly(changes, tmp_path):
 def test_the_pooled_output_alone_is_the_same(changes):
     backbone = support.scramble(support.tiny_backbone(**changes))
     feed = {"token_ids": IDS, "padding_mask": MASK}
-    pooled = backbone(feed, pooled_only=True)
+    pooled = backbone(feed, only="pooled_output")
     assert list(pooled) == ["pooled_output"]
     wanted = outputs(backbone, feed)["pooled_output"]
     np.testing.assert_allclose(numpy(pooled["pooled_output"]), wanted, atol=1e-6)
-    symbolic = backbone(backbone.input, pooled_only=True)
+    symbolic = backbone(backbone.input, only="pooled_output")
     assert {name: value.shape for name, value in symbolic.items()} == {"pooled_output": (None, 16)}
+
+
+def test_the_sequence_output_alone_is_the_same(backbone, monkeypatch):
+    feed = {"token_ids": IDS, "padding_mask": MASK}
+    wanted = outputs(backbone, feed)["sequence_output"]
+    symbolic = backbone(backbone.input, only="sequence_output")
+    assert {name: value.shape[2] for name, value in symbolic.items()} == {"sequence_output": 16}
+    pooled = support.count_calls(monkeypatch, kbz.layers.Pooler, "call")
+    found = backbone(feed, only="sequence_output")
+    assert list(found) == ["sequence_output"] and not pooled
+    np.testing.assert_allclose(numpy(found["sequence_output"]), wanted, atol=1e-6)
+
+
+def test_an_output_that_there_is_not(backbone):
+    for inputs in (backbone.input, {"token_ids": IDS}):
+        with pytest.raises(ValueError, match=r"sequence_output.*pooled"):
+            backbone(inputs, only="pooled")
 
 
 def test_training_the_pooled_output_alone_is_the_same():
@@ -196,11 +213,11 @@ def test_training_the_pooled_output_alone_is_the_same():
     ids = random.integers(5, 29, (8, 6)).astype("int32")
     feed = {"token_ids": ids, "segment_ids": 0 * ids, "padding_mask": (ids > 8).astype("int32")}
     found = []
-    for pooled_only, remat in ((False, False), (True, False), (True, True)):
+    for only, remat in ((None, False), ("pooled_output", False), ("pooled_output", True)):
         backbone = support.scramble(
             support.tiny_backbone(dropout=0.0, attention_dropout=0.0, remat=remat)
         )
-        pooled = backbone(backbone.input, pooled_only=pooled_only)["pooled_output"]
+        pooled = backbone(backbone.input, only=only)["pooled_output"]
         model = keras.Model(backbone.input, pooled)
         model.compile(keras.optimizers.SGD(0.1), "mse")
         model.fit(feed, np.ones((8, 16)), batch_size=4, epochs=2, shuffle=False, verbose=0)
@@ -213,7 +230,7 @@ def test_training_the_pooled_output_alone_is_the_same():
 def test_packed_inputs_and_the_pooled_output_alone(backbone):
     rows = np.arange(8, dtype="int32").reshape(1, 8)  # two examples of four tokens in one row
     packing = {"packed_rows": rows, "packed_places": rows.reshape(2, 4)}
-    pooled = backbone({"token_ids": IDS, **packing}, pooled_only=True)
+    pooled = backbone({"token_ids": IDS, **packing}, only="pooled_output")
     assert list(pooled) == ["pooled_output"]
     wanted = backbone({"token_ids": IDS})["pooled_output"]
     np.testing.assert_allclose(numpy(pooled["pooled_output"]), numpy(wanted), atol=1e-6)
@@ -223,7 +240,7 @@ def test_no_pooler_no_pooled_output():
     backbone = support.tiny_backbone(pooler=False)
     for inputs in (backbone.input, {"token_ids": IDS}):
         with pytest.raises(ValueError, match="pooler=True"):
-            backbone(inputs, pooled_only=True)
+            backbone(inputs, only="pooled_output")
 
 
 def test_the_last_block_leaves_out_what_no_pooler_reads(monkeypatch):
@@ -236,7 +253,7 @@ def test_the_last_block_leaves_out_what_no_pooler_reads(monkeypatch):
 
     backbone = support.tiny_backbone(num_layers=3)
     monkeypatch.setattr(kbz.layers.EncoderBlock, "_encode", noted)
-    backbone({"token_ids": IDS}, pooled_only=True)
+    backbone({"token_ids": IDS}, only="pooled_output")
     assert shapes == [4, 4, 1]
 
 

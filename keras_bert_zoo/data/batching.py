@@ -10,8 +10,7 @@ from keras import tree
 # Bucket lengths as fractions of the longest: six, so at most six programs are compiled.
 _FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 
-# `Batches` sorts by length within windows of this many batches, in evaluation and in training.
-SORTING_WINDOW = 64
+# In training examples are sorted by length within windows of this many batches.
 GROUPING_WINDOW = 8
 
 # Rows of the one batch of a few examples, where each number of rows costs a compilation.
@@ -214,7 +213,7 @@ class Batches(keras.utils.PyDataset):
         examples: TextExamples, ArrayExamples, Labelled, or what else has their methods.
         batch_size: int.
         order: str. `"shuffled"` anew in each epoch, with examples of like length in a batch;
-            `"sorted"` by length within windows, the longest first; or `"given"`.
+            `"sorted"` by length, the longest first; or `"given"`.
         seed: int or None. Of the shuffling; None draws one, which `keras.utils.set_random_seed`
             governs.
         fill: bool. False leaves the last batch smaller, where a new shape costs no compilation.
@@ -242,7 +241,7 @@ class Batches(keras.utils.PyDataset):
         if self.order == "shuffled":
             return self._shuffled(self._random.permutation(count))
         if self.order == "sorted":
-            return self._sorted(np.arange(count), SORTING_WINDOW)
+            return self._sorted(np.arange(count))
         return np.arange(count)
 
     def _shuffled(self, indices):
@@ -250,16 +249,15 @@ class Batches(keras.utils.PyDataset):
         if self.packing is not None:
             return indices
         whole = len(indices) // self.batch_size * self.batch_size
-        batches = self._sorted(indices[:whole], GROUPING_WINDOW).reshape(-1, self.batch_size)
+        grouped, window = indices[:whole], GROUPING_WINDOW * self.batch_size
+        groups = [self._sorted(grouped[a : a + window]) for a in range(0, whole, window)]
+        batches = np.concatenate([indices[:0], *groups]).reshape(-1, self.batch_size)
         self._random.shuffle(batches)
         return np.concatenate([batches.ravel(), indices[whole:]])
 
-    def _sorted(self, indices, batches):
-        """The order sorted by length, the longest first, within windows of a number of batches."""
-        window = batches * self.batch_size
-        parts = [indices[start : start + window] for start in range(0, len(indices), window)]
-        sorts = [part[np.argsort(-self.examples.lengths[part], kind="stable")] for part in parts]
-        return np.concatenate([indices[:0], *sorts])
+    def _sorted(self, indices):
+        """The indices with the longest examples first."""
+        return indices[np.argsort(-self.examples.lengths[indices], kind="stable")]
 
     def on_epoch_end(self):
         if self.order == "shuffled":

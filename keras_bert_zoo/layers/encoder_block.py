@@ -91,7 +91,8 @@ class EncoderBlock(keras.layers.Layer):
             from keras_bert_zoo.layers import torch_block
 
             if torch_block.suits(self):
-                return torch_block.encode(self, hidden_states, attention_mask, first_token_only)
+                mask = torch_block.read_mask(attention_mask)
+                return torch_block.encode(self, hidden_states, mask, first_token_only)
         encode = functools.partial(
             self._encode,
             attention_mask=attention_mask,

@@ -14,7 +14,7 @@ from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
 from keras_bert_zoo.layers.encoder_block import EncoderBlock
-from keras_bert_zoo.layers.torch_kernels import attention
+from keras_bert_zoo.layers.torch_kernels import added_mask, attend
 from keras_bert_zoo.layers.torch_products import linear
 
 # What `encode` and `embed` know how to do.
@@ -83,7 +83,12 @@ def embed(layer, token_ids, segment_ids, position_ids=None):
     return _norm(layer.norm, embedded)  # (B, L, E)
 
 
-def encode(block, hidden_states, attention_mask=None, first_token_only=False):
+def read_mask(attention_mask):
+    """What `encode` takes for a mask: read once for all blocks."""
+    return added_mask(attention_mask, torch.float32)
+
+
+def encode(block, hidden_states, mask=None, first_token_only=False):
     """As `EncoderBlock.call`, outside of training."""
     batch, length, width = hidden_states.shape
     heads = block.num_heads
@@ -91,8 +96,8 @@ def encode(block, hidden_states, attention_mask=None, first_token_only=False):
     query, key, value = qkv.view(batch, length, 3, heads, width // heads).unbind(2)
     if first_token_only:
         query, hidden_states = query[:, :1], hidden_states[:, :1]
-        attention_mask = None if attention_mask is None else attention_mask[:, :, :1]
-    context = attention(query, key, value, attention_mask).flatten(2)  # (B, L, D)
+        mask = None if mask is None else mask[:, :, :1]
+    context = attend(query, key, value, mask).flatten(2)  # (B, L, D)
     attended = _dense(block.attention.output_dense, context, added=hidden_states)
     hidden_states = _norm(block.attention_norm, attended)  # (B, L, D)
 

@@ -18,11 +18,16 @@ def attention(query, key, value, mask=None, dropout=0.0):
     Returns:
         float, `(B, L, H, K)`.
     """
+    return attend(query, key, value, added_mask(mask, query.dtype), dropout)
+
+
+def attend(query, key, value, added=None, dropout=0.0):
+    """As `attention`, with what `added_mask` made of a mask."""
     context = functional.scaled_dot_product_attention(
         query.transpose(1, 2),
         key.transpose(1, 2),
         value.transpose(1, 2),
-        attn_mask=None if mask is None or _hides_nothing(mask) else _finite(mask, query.dtype),
+        attn_mask=added,
         dropout_p=dropout,
     )
     return context.transpose(1, 2)
@@ -53,8 +58,17 @@ def _hides_nothing(mask):
         return False
 
 
-def _finite(mask, dtype):
-    """A mask to add, which gives numbers rather than NaN to a row that may look at nothing."""
+def added_mask(mask, dtype):
+    """What is added to the products of queries and keys; None where a mask hides nothing.
+
+    It is finite, which gives numbers rather than NaN to a row that may look at nothing.
+
+    Args:
+        mask: bool, or None.
+        dtype: of the products.
+    """
+    if mask is None or _hides_nothing(mask):
+        return None
     return (~mask).to(dtype) * (torch.finfo(dtype).min / 2)
 
 

@@ -87,7 +87,7 @@ class MaskedLM(Task):
 
         # === Functional model ===
         positions = keras.Input((None,), dtype="int32", name="mask_positions")
-        encoded = backbone(backbone.input)
+        encoded = backbone(backbone.input, only="sequence_output")
         logits = head(encoded["sequence_output"], positions)  # (B, P, V)
 
         # === Task ===

@@ -84,7 +84,7 @@ class MultipleChoice(Task):
             name: keras.Input((None, None), dtype="int32", name=name) for name in backbone.input
         }
         flat = {name: FlattenChoices(name=f"flat_{name}")(ids) for name, ids in inputs.items()}
-        pooled = backbone(flat, pooled_only=True)["pooled_output"]  # (B * N, D)
+        pooled = backbone(flat, only="pooled_output")["pooled_output"]  # (B * N, D)
         scores = head(head_dropout(pooled))  # (B * N, 1)
         group = GroupChoices(dtype=backbone.dtype_policy, name="group_choices")
         logits = group(scores, inputs["padding_mask"])  # (B, N)

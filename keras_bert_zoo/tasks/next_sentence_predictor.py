@@ -65,7 +65,7 @@ class NextSentencePredictor(Task):
         )
 
         # === Functional model ===
-        encoded = backbone(backbone.input, pooled_only=True)
+        encoded = backbone(backbone.input, only="pooled_output")
         logits = head(encoded["pooled_output"])  # (B, 2)
 
         super().__init__(

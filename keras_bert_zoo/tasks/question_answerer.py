@@ -98,7 +98,7 @@ class QuestionAnswerer(Task):
         )
 
         # === Functional model ===
-        encoded = backbone(backbone.input)
+        encoded = backbone(backbone.input, only="sequence_output")
         logits = head(encoded["sequence_output"])  # (B, L, 2)
 
         # === Task ===

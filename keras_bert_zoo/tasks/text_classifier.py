@@ -98,7 +98,7 @@ class TextClassifier(LabelledTask):
         )
 
         # === Functional model ===
-        encoded = backbone(backbone.input, pooled_only=True)
+        encoded = backbone(backbone.input, only="pooled_output")
         logits = head(head_dropout(encoded["pooled_output"]))  # (B, C)
 
         # === Task ===

@@ -96,7 +96,7 @@ class TextEmbedder(Task):
         # === Functional model ===
         encoded = None
         if numbers == [backbone.config.num_layers]:
-            encoded = backbone(backbone.input)
+            encoded = backbone(backbone.input, only="sequence_output")
             hidden = encoded["sequence_output"]  # (B, L, D)
         else:
             states = backbone.with_outputs(hidden_states=True).output["hidden_states"]

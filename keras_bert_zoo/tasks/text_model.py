@@ -141,7 +141,7 @@ class TextModel(TextCoding, FilledBatchModel):
     ):
         """The model's outputs for texts, in the order given.
 
-        Texts are run sorted by length within windows, which spares padding.
+        Texts are run sorted by length, which spares padding.
 
         Args:
             x: texts, pairs, id arrays, or a dataset; see the class.
@@ -220,5 +220,10 @@ def _announced(batches, watch, step):
 
 def _put(output, outputs, numbers):
     """Puts the output for some rows at their numbers."""
+    several = tree.is_nested(output)
     for row, number in enumerate(numbers):
-        outputs[number] = tree.map_structure(lambda leaf, row=row: leaf[row], output)
+        outputs[number] = _row(output, row) if several else output[row]
+
+
+def _row(output, row):
+    return tree.map_structure(lambda leaf: leaf[row], output)

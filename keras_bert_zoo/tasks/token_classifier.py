@@ -109,7 +109,7 @@ class TokenClassifier(LabelledTask):
         rules = allowed(labels or [str(i) for i in range(num_classes)])
 
         # === Functional model ===
-        encoded = backbone(backbone.input)
+        encoded = backbone(backbone.input, only="sequence_output")
         logits = head(head_dropout(encoded["sequence_output"]))  # (B, L, C)
         field = LinearChainCRF(*rules, name="crf") if crf else None
         if crf:

@@ -6,7 +6,6 @@ import pytest
 import support
 
 import keras_bert_zoo as kbz
-from keras_bert_zoo.data import batching
 from keras_bert_zoo.data.batching import (
     ArrayExamples,
     Batches,
@@ -86,10 +85,9 @@ def test_given_order_is_kept():
     assert batches.rows(1).tolist() == [2]
 
 
-def test_sorting_stays_within_windows(monkeypatch):
-    monkeypatch.setattr(batching, "SORTING_WINDOW", 2)
+def test_the_longest_come_first():
     batches = Batches(examples([9, 8, 1, 2, 7, 3, 5, 4, 6]), 2, "sorted")
-    assert batches.indices.tolist() == [0, 1, 3, 2, 4, 6, 7, 5, 8]
+    assert batches.indices.tolist() == [0, 1, 4, 8, 6, 7, 5, 3, 2]
 
 
 def test_shuffling_differs_between_epochs_and_follows_the_seed():

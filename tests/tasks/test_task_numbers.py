@@ -7,7 +7,6 @@ import support
 import toys
 from keras import ops
 
-from keras_bert_zoo.data import batching
 from keras_bert_zoo.data.batching import Batches
 
 COUNT = len(toys.TEXTS)
@@ -160,10 +159,8 @@ def test_class_weights_multiply_sample_weights(sample_weight):
 # === Order ===
 
 
-@pytest.mark.parametrize("window", [1, 64])
 @pytest.mark.parametrize("size", SIZES)
-def test_predictions_come_in_the_order_given(scrambled, size, window, monkeypatch):
-    monkeypatch.setattr(batching, "SORTING_WINDOW", window)
+def test_predictions_come_in_the_order_given(scrambled, size):
     model = scrambled["regression"]
     one_by_one = np.concatenate([model.predict([text]) for text in toys.TEXTS])
     np.testing.assert_allclose(model.predict(toys.TEXTS, size), one_by_one, rtol=1e-5, atol=1e-5)
