@@ -37,11 +37,12 @@ class Backbone(KerasHubConversion, EncoderModel):
             padding_mask: int or bool, `(B, L)`, optional. 1 at real tokens; defaults to all real.
             packed_rows, packed_places: int, both or neither. For examples that share rows while
                 they are encoded; see `packed_encoder`.
-        only: str or None. `"sequence_output"` or `"pooled_output"`, which the last block does with
-            a quarter of its work. Defaults to None: both.
+        only: str or None. The one output that is wanted; for the pooled one the last block does a
+            quarter of its work. Defaults to None: all.
 
     Returns:
-        dict: `sequence_output`, float, `(B, L, D)`; with a pooler `pooled_output`, float, `(B, D)`.
+        dict: `sequence_output`, float, `(B, L, D)`; with a pooler `pooled_output`, float, `(B, D)`;
+        or `only` one of them.
 
     Raises:
         ValueError: a field or an input is wrong; the message says which.
@@ -154,14 +155,10 @@ class Backbone(KerasHubConversion, EncoderModel):
         self._check_output(only)
         inputs = self._fill(inputs)
         if is_packed(inputs):
-            outputs = self.call_packed(inputs, training)
-            return {only: outputs[only]} if only else outputs
+            return encode_packed(self, inputs, training, only)
         if only or keras.backend.backend() == "torch":
             return encode_plainly(self, inputs, training, only)
         return super().call(inputs, training=training, mask=mask)
-
-    def call_packed(self, inputs, training=None):
-        return encode_packed(self, inputs, training)
 
     def compute_output_spec(self, inputs, training=None, mask=None, only=None):
         self._check_output(only)

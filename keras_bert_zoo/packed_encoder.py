@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from keras_bert_zoo.plain_encoder import last_hidden_states
+from keras_bert_zoo.plain_encoder import last_hidden_states, outputs_of
 
 
-def encode_packed(backbone, inputs, training=None):
+def encode_packed(backbone, inputs, training=None, only=None):
     """The outputs of a backbone for examples that are laid side by side while they are encoded.
 
     Tokens look at those of their own example alone, and keep their own positions, so the numbers
@@ -17,6 +17,7 @@ def encode_packed(backbone, inputs, training=None):
             packed_rows: int, `(B, L)`. Which token lies there, `n * M + m`; -1 for none.
             packed_places: int, `(N, M)`. Where each token lies, `b * L + l`; -1 for none.
         training: bool or None.
+        only: str or None. The one output that is wanted.
 
     Returns:
         dict, as `Backbone` gives it for `(N, M)`; zeros at padding, also where padding comes first
@@ -49,7 +50,4 @@ def encode_packed(backbone, inputs, training=None):
         position_ids=ops.where(real, ops.mod(rows, width), 0),
         training=training,
     )
-    outputs = {"sequence_output": unpacked(hidden)}
-    if backbone.pooler is not None:
-        outputs["pooled_output"] = backbone.pooler(outputs["sequence_output"])
-    return outputs
+    return outputs_of(backbone, unpacked(hidden), only)

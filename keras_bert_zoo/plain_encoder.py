@@ -1,4 +1,4 @@
-"""The encoder layer by layer: on PyTorch, and where the pooled output alone is wanted."""
+"""The encoder layer by layer: on PyTorch, and where one output alone is wanted."""
 
 import keras
 
@@ -28,9 +28,14 @@ def encode_plainly(backbone, inputs, training=None, only=None):
         training=training,
         first_token_only=only == "pooled_output",
     )
-    outputs = {} if only == "pooled_output" else {"sequence_output": hidden}
+    return outputs_of(backbone, hidden, only)
+
+
+def outputs_of(backbone, hidden_states, only=None):
+    """A backbone's outputs, or the one that is wanted, of the last block's hidden states."""
+    outputs = {} if only == "pooled_output" else {"sequence_output": hidden_states}
     if backbone.pooler is not None and only != "sequence_output":
-        outputs["pooled_output"] = backbone.pooler(hidden)
+        outputs["pooled_output"] = backbone.pooler(hidden_states)
     return outputs
 
 
@@ -86,4 +91,7 @@ def _straight_way(backbone):
         return None
     from keras_bert_zoo.layers import torch_block
 
-    return torch_block if torch_block.may_replace(backbone.embeddings, *backbone.blocks) else None
+    layers = [backbone.embeddings, *backbone.blocks]
+    if backbone.embedding_projection is not None:
+        layers.append(backbone.embedding_projection)
+    return torch_block if torch_block.may_replace(*layers) else None

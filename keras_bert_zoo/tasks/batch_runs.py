@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import tree
 
+from keras_bert_zoo.data.batching import fill_rows
 from keras_bert_zoo.layers.devices import is_cpu
 
 # Most numbers between the two layers of a feed-forward network: 16 MiB in float32.
@@ -27,7 +28,7 @@ def run_whole(model, batches):
     Yields:
         the numbers of a batch's rows, int array; their output, nest of numpy arrays; and True.
     """
-    return map(functools.partial(_run, model), ((*batch, True) for batch in batches))
+    return map(functools.partial(_run_part, model), ((*batch, True) for batch in batches))
 
 
 def run_in_parts(model, batches, trim):
@@ -40,7 +41,7 @@ def run_in_parts(model, batches, trim):
     Yields:
         as there, for each part of a batch; instead of True whether it is the batch's last.
     """
-    run = functools.partial(_run, model)
+    run = functools.partial(_run_part, model)
     parts = (part for batch in batches for part in _parts(model, *batch, trim))
     if keras.backend.backend() == "torch":
         from keras_bert_zoo.tasks import torch_lanes
@@ -54,7 +55,8 @@ def _parts(model, inputs, numbers, trim):
     """Yields the input dict of some rows, their numbers, and whether they are the batch's last."""
     rows = len(inputs["token_ids"])
     for part in _slices(rows, len(numbers), _most_rows(model, inputs), model.shapes_cost):
-        chosen = {name: array[part] for name, array in inputs.items()}
+        size = part.stop - part.start
+        chosen = {name: fill_rows(array[part], size) for name, array in inputs.items()}
         if trim and not model.shapes_cost:
             chosen = _trimmed(chosen)
         yield chosen, numbers[part], part.stop >= len(numbers)
@@ -68,12 +70,16 @@ def _most_rows(model, inputs):
 
 
 def _slices(rows, real, most, same_size):
-    """Slices of at most so many rows, about alike or of one size, until all real rows are in."""
+    """Slices of at most so many rows, about alike or of one size, until all real rows are in.
+
+    Those of one size may go beyond the last row.
+    """
     if rows <= most:
         return [slice(0, rows)]
     if same_size:
-        most = next(size for size in range(most, 0, -1) if rows % size == 0)
-    borders = np.linspace(0, rows, -(-rows // most) + 1).astype(int).tolist()
+        borders = range(0, rows + most, most)
+    else:
+        borders = np.linspace(0, rows, -(-rows // most) + 1).astype(int).tolist()
     return [slice(a, b) for a, b in itertools.pairwise(borders) if a < max(real, 1)]
 
 
@@ -87,7 +93,7 @@ def _trimmed(inputs):
     }
 
 
-def _run(model, part):
+def _run_part(model, part):
     inputs, numbers, is_last = part
     real = slice(len(numbers))
     output = model.predict_on_batch(inputs)

@@ -34,7 +34,12 @@ class Packable:
         if not self.packs_examples:
             return super().call_packed(inputs, training)
         names = (*self.backbone.input, *PACKING)
-        encoded = self.backbone({name: inputs[name] for name in names}, training=training)
+        wanted = list(self._encoded())
+        encoded = self.backbone(
+            {name: inputs[name] for name in names},
+            training=training,
+            only=wanted[0] if len(wanted) == 1 else None,
+        )
         if self._head is None:
             symbols = {**self.input, **self._encoded()}
             head = keras.Model([symbols[name] for name in sorted(symbols)], self.output)

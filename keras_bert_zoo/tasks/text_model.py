@@ -148,7 +148,8 @@ class TextModel(TextCoding, FilledBatchModel):
             batch_size: int. Defaults to 32; None with a dataset.
             verbose: int or "auto". Whether to show progress; off by default.
             steps: int or None. Most batches to run; the first ones of `x`.
-            callbacks: list of Keras callbacks, or None.
+            callbacks: list of Keras callbacks, or None. With them each batch is run as a whole and
+                after the one before, which takes longer on CPUs.
             pack_examples: bool. Whether short examples share rows, which spares shapes.
 
         Returns:
@@ -212,7 +213,7 @@ class TextModel(TextCoding, FilledBatchModel):
 
 
 def _announced(batches, watch, step):
-    """The batches; tells callbacks of each before it is run."""
+    """The batches; tells callbacks of each when it is taken."""
     for number, batch in enumerate(batches, step):
         watch.on_predict_batch_begin(number)
         yield batch

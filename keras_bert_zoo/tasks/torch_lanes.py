@@ -4,12 +4,16 @@ All cores on one batch wait for each other at the end of each operation, and for
 Two threads with half of the cores and a batch of their own wait for neither.
 """
 
+import functools
 import itertools
+import os
+import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from concurrent import futures
 
+import keras
 import torch
+from keras.src.backend import in_stateless_scope  # there is no public way to ask
 
 from keras_bert_zoo.layers import torch_block
 from keras_bert_zoo.layers.devices import is_cpu
@@ -18,20 +22,25 @@ LANES = 2
 # Of fewer batches the last, in which one thread may wait for the other, is too great a part.
 FEWEST = 4
 
+# Held while the number of threads that PyTorch gives to new ones is another for a moment.
+_COUNTING = threading.Lock()
+
 
 def suits(model):
     """Whether a model may run in threads: on several cores, and nothing about it is of one thread.
 
-    Of one thread are `torch.autocast` and PyTorch's modes; hooks may hold that batches come in
-    order.
+    Of one thread are `torch.autocast`, PyTorch's modes and Keras's scopes; hooks may hold that
+    batches come in order.
     """
     return (
-        torch.get_num_threads() >= LANES
+        _threads() >= LANES
         and is_cpu()
         and not model.jit_compile
         and not torch.is_autocast_enabled("cpu")
         and not torch._C._len_torch_dispatch_stack()
         and not torch._C._len_torch_function_stack()
+        and not in_stateless_scope()
+        and keras.distribution.distribution() is None
         and not torch_block.is_watched(*model._flatten_layers())
     )
 
@@ -52,7 +61,7 @@ def run(function, batches):
         yield from map(function, first)
         return
     batches = itertools.chain(first, batches)
-    lanes, waiting = _open_lanes(), deque()
+    lanes, waiting = _lanes(_threads(), os.getpid()), deque()
     try:
         while len(pair := list(itertools.islice(batches, LANES))) == LANES:
             waiting.extend(lanes.submit(function, batch) for batch in pair)
@@ -61,22 +70,37 @@ def run(function, batches):
         while waiting:
             yield waiting.popleft().result()
     finally:
-        lanes.shutdown(cancel_futures=True)
+        for future in waiting:
+            future.cancel()
+        futures.wait(waiting)
     yield from map(function, pair)
 
 
-def _open_lanes():
-    """Threads, each of which computes with its share of this thread's number of them."""
-    count, begun = torch.get_num_threads(), Barrier(LANES + 1)
+def _threads():
+    """The number of threads that PyTorch computes with on this one."""
+    with _COUNTING:  # a new thread takes over the common number when it first asks
+        return torch.get_num_threads()
+
+
+@functools.lru_cache(maxsize=1)
+def _lanes(count, process):
+    """Threads that each compute with their share of `count`. They are kept for the next time."""
+    lanes = futures.ThreadPoolExecutor(LANES, "keras_bert_zoo")
+    together = threading.Barrier(LANES)
 
     def begin():
-        torch.get_num_threads()  # sets a new thread's number to the common one, for the first time
-        torch.set_num_threads(count // LANES)
-        begun.wait()
+        together.wait()  # for the other, so that each thread begins once
+        torch.get_num_threads()  # takes over the common number, which it does a single time
+        torch.set_num_threads(max(1, count // LANES))
 
-    lanes = ThreadPoolExecutor(LANES, "keras_bert_zoo")
-    for _ in range(LANES):
-        lanes.submit(begin)
-    begun.wait()
-    torch.set_num_threads(count)  # the common number, which the lanes have changed
+    with _COUNTING:
+        try:
+            for future in [lanes.submit(begin) for _ in range(LANES)]:
+                future.result()
+        except BaseException:
+            together.abort()
+            lanes.shutdown(wait=False)
+            raise
+        finally:
+            torch.set_num_threads(count)  # the common number is that of the last who set theirs
     return lanes

@@ -39,6 +39,24 @@ def through_layers_and_straight(block, **options):
     return block(states, **options).detach(), straight
 
 
+def test_training_without_gradients_draws_dropout():
+    backbone = tiny_backbone(dropout=0.5)
+    ids = {"token_ids": np.arange(6).reshape(1, 6)}
+    with torch.no_grad():
+        drawn = [backbone(ids, training=True)["pooled_output"] for _ in range(2)]
+    assert not torch.allclose(*drawn)
+
+
+def test_a_projection_in_another_precision():
+    backbone = scramble(tiny_backbone(embedding_dim=8))
+    ids = {"token_ids": np.arange(6).reshape(1, 6)}
+    with torch.no_grad():
+        wanted = backbone(ids)["pooled_output"]
+        backbone.embedding_projection.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
+        found = backbone(ids)["pooled_output"]
+    assert torch.allclose(found.float(), wanted, atol=0.1)
+
+
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("first_token_only", [False, True])
 @pytest.mark.parametrize("mask", [None, layers.AttentionMask()(PADDING), CAUSAL])

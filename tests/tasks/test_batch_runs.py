@@ -49,7 +49,10 @@ def test_slices_hold_every_real_row_once(rows, most, same_size, data):
     assert found[-1].start < max(real, 1) and found[-1].stop >= real
     sizes = [part.stop - part.start for part in found]
     assert max(sizes) <= most
-    assert max(sizes) - min(sizes) <= (0 if same_size else 1)
+    if rows > most and same_size:
+        assert set(sizes) == {most} and len(found) == -(-max(real, 1) // most)
+    else:
+        assert max(sizes) - min(sizes) <= 1 and len(found) <= max(1, -(-rows // most))
 
 
 def test_texts(small_parts, calls, monkeypatch):
@@ -60,7 +63,7 @@ def test_texts(small_parts, calls, monkeypatch):
     parts = shapes(calls)[1:]
     assert all(rows * length <= 96 for rows, length in parts)
     if COMPILED:  # 11 texts in a batch of 32 rows; the other rows are not run
-        assert parts == [(2, 32)] * 6
+        assert parts == [(3, 32)] * 4
     else:
         longest = max(len(found) for found in PREPROCESSOR.encode(toys.TEXTS))
         widths = [length for _, length in parts]
@@ -70,17 +73,20 @@ def test_texts(small_parts, calls, monkeypatch):
 
 
 def test_arrays_keep_their_width(small_parts, monkeypatch):
+    calls = count_calls(monkeypatch, kbz.TokenClassifier, "predict_on_batch")
     model = scramble(kbz.TokenClassifier(tiny_backbone(), labels=["O", "B-A", "I-A"]))
     rows = np.random.default_rng(0).integers(5, 20, (9, 24))
     arrays = {"token_ids": rows, "padding_mask": np.arange(24) < np.arange(3, 12)[:, None]}
     whole = in_one(lambda: model.predict(arrays), monkeypatch)
     found = model.predict(arrays)
     assert found.shape[:2] == (9, 24)
+    assert len(calls) == 1 + 3
     real = arrays["padding_mask"]
     np.testing.assert_allclose(found[real], whole[real], atol=1e-5)
 
 
 def test_one_output_a_token(small_parts, monkeypatch):
+    calls = count_calls(monkeypatch, kbz.TokenClassifier, "predict_on_batch")
     model = kbz.TokenClassifier(
         tiny_backbone(), labels=["O", "B-A", "I-A"], preprocessor=PREPROCESSOR
     )
@@ -89,14 +95,31 @@ def test_one_output_a_token(small_parts, monkeypatch):
     whole = in_one(lambda: model.predict(sentences), monkeypatch)
     for one, other in zip(model.predict(sentences), whole, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+    assert len(calls) > 2
 
 
-def test_several_texts_an_example(small_parts, monkeypatch):
-    model = scramble(kbz.MultipleChoice(tiny_backbone(), preprocessor=PREPROCESSOR))
-    x = toys.TEXTS, [toys.SECONDS[i : i + 3] for i in range(len(toys.TEXTS))]
-    whole = in_one(lambda: model.predict(x), monkeypatch)
-    np.testing.assert_allclose(model.predict(x), whole, atol=1e-5)
-    assert np.ptp(whole, axis=1).min() > 1e-3
+def test_windows_of_questions(small_parts, monkeypatch):
+    preprocessor = kbz.Preprocessor(tiny_tokenizer(), max_length=16)
+    model = scramble(kbz.QuestionAnswerer(tiny_backbone(), preprocessor=preprocessor))
+    x = ["was the film good ?"] * 3, [toys.TEXTS[9], toys.SECONDS[3], "good"]
+    whole = in_one(lambda: model.answer(*x), monkeypatch)
+    calls = count_calls(monkeypatch, kbz.QuestionAnswerer, "predict_on_batch")
+    for one, other in zip(model.answer(*x), whole, strict=True):
+        assert (one["answer"], one["start"]) == (other["answer"], other["start"])
+        assert one["score"] == pytest.approx(other["score"], abs=1e-5)
+    assert len(calls) > 1
+
+
+def test_masked_positions(small_parts, monkeypatch):
+    model = scramble(kbz.MaskedLM(tiny_backbone(), preprocessor=PREPROCESSOR))
+    texts = ["the [MASK] was good", "we saw the [MASK] and the [MASK] again", "a [MASK] ."] * 4
+    whole = in_one(lambda: (model.fill_mask(texts), model.score(toys.TEXTS)), monkeypatch)
+    calls = count_calls(monkeypatch, kbz.MaskedLM, "predict_on_batch")
+    filled, scores = model.fill_mask(texts), model.score(toys.TEXTS)
+    for one, other in zip(*map(keras.tree.flatten, (filled, whole[0])), strict=True):
+        assert one == (pytest.approx(other, abs=1e-5) if isinstance(other, float) else other)
+    np.testing.assert_allclose(scores, whole[1], atol=1e-4)
+    assert len(calls) > 4
 
 
 def test_callbacks_get_whole_batches(small_parts, calls):
@@ -128,5 +151,7 @@ def test_accelerators_run_whole_batches(small_parts, calls, monkeypatch):
 
 
 @pytest.mark.parametrize("steps, examples", [(1, 4), (2, 8)])
-def test_steps_count_batches(small_parts, steps, examples):
+def test_steps_count_batches(monkeypatch, calls, steps, examples):
+    monkeypatch.setattr(batch_runs, "MOST_NUMBERS", 32 * 32)
     assert len(tiny_classifier().predict(toys.TEXTS, batch_size=4, steps=steps)) == examples
+    assert len(calls) > steps

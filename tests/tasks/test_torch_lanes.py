@@ -47,7 +47,7 @@ def test_in_order_with_half_of_the_threads_each():
     assert len({name for _, name, _ in found}) == 2
     assert {count for _, _, count in found} == {2}
     assert torch.get_num_threads() == 4
-    assert not lanes()
+    assert len(lanes()) == 2
 
 
 @pytest.mark.parametrize("count, alone", [(0, 0), (1, 1), (3, 3), (4, 0), (5, 1), (8, 0)])
@@ -65,8 +65,11 @@ def test_new_threads_start_with_the_number_of_before():
     assert seen == [4]
 
 
-def test_an_error_comes_through_and_ends_the_threads():
+def test_an_error_comes_through_and_nothing_more_is_run():
+    begun = []
+
     def run(number):
+        begun.append(number)
         if number == 5:
             raise ValueError("no fifth")
         return number
@@ -75,15 +78,61 @@ def test_an_error_comes_through_and_ends_the_threads():
     assert [next(found) for _ in range(5)] == [0, 1, 2, 3, 4]
     with pytest.raises(ValueError, match="no fifth"):
         next(found)
-    assert not lanes()
+    assert len(begun) < 12
+    assert list(torch_lanes.run(abs, range(6))) == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_caller_that_stops_ends_the_threads():
-    found = torch_lanes.run(abs, range(100))
+def test_when_a_caller_stops_nothing_runs_any_more():
+    running = []
+
+    def run(number):
+        running.append(number)
+        time.sleep(0.02)
+        running.remove(number)
+        return number
+
+    found = torch_lanes.run(run, range(100))
     assert next(found) == 0
-    assert len(lanes()) == 2
     found.close()
-    assert not lanes()
+    assert not running
+
+
+def test_errors_of_the_batches_come_through():
+    def batches():
+        yield from range(6)
+        raise OSError("the disk")
+
+    found = torch_lanes.run(abs, batches())
+    with pytest.raises(OSError, match="the disk"):
+        list(found)
+
+
+def test_many_threads_that_predict_leave_the_number_alone():
+    for _ in range(20):
+        torch_lanes._lanes.cache_clear()
+        new = [
+            threading.Thread(target=lambda: list(torch_lanes.run(abs, range(4)))) for _ in range(4)
+        ]
+        for thread in new:
+            thread.start()
+        for thread in new:
+            thread.join()
+        seen = []
+        last = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))  # noqa: B023
+        last.start()
+        last.join()
+        assert seen == [4] and torch.get_num_threads() == 4
+
+
+def test_threads_that_cannot_begin(monkeypatch):
+    def refuse(number):
+        if threading.current_thread().name.startswith("keras_bert_zoo"):
+            raise RuntimeError("no such number")
+
+    torch_lanes._lanes.cache_clear()
+    monkeypatch.setattr(torch, "set_num_threads", refuse)
+    with pytest.raises(RuntimeError, match="no such number"):
+        list(torch_lanes.run(abs, range(6)))
 
 
 def test_batches_are_read_little_ahead():
@@ -130,6 +179,8 @@ def test_what_belongs_to_one_thread():
     with FlopCounterMode(display=False):
         assert not torch_lanes.suits(model)
     with TorchFunctionMode():
+        assert not torch_lanes.suits(model)
+    with keras.StatelessScope():
         assert not torch_lanes.suits(model)
     torch.set_num_threads(1)
     assert not torch_lanes.suits(model)
