@@ -141,7 +141,8 @@ class TextModel(TextCoding, FilledBatchModel):
     ):
         """The model's outputs for texts, in the order given.
 
-        Texts are run sorted by length, which spares padding.
+        Texts are run sorted by length, which spares padding; on CPUs batches of long ones in parts,
+        and on PyTorch two at a time.
 
         Args:
             x: texts, pairs, id arrays, or a dataset; see the class.

@@ -84,7 +84,10 @@ def _threads():
 
 @functools.lru_cache(maxsize=1)
 def _lanes(count, process):
-    """Threads that each compute with their share of `count`. They are kept for the next time."""
+    """Threads that each compute with their share of `count`; kept for the next time.
+
+    A forked process has none of them, so the number of the process tells its own apart.
+    """
     lanes = futures.ThreadPoolExecutor(LANES, "keras_bert_zoo")
     together = threading.Barrier(LANES)
 

@@ -165,6 +165,16 @@ def test_a_training_is_validated_on_a_dataset_too():
     assert history["val_loss"][0] == pytest.approx(wanted, abs=1e-5)
 
 
+def test_a_pooler_that_no_output_reads_is_not_called(monkeypatch):
+    model = support.tiny_classifier()
+    embedder = kbz.TextEmbedder(model.backbone, preprocessor=model.preprocessor)
+    called = support.count_calls(monkeypatch, kbz.layers.Pooler, "call")
+    embedder.predict(["good film", "the tea"], pack_examples=True)
+    assert not called
+    model.predict(["good film", "the tea"], pack_examples=True)
+    assert called
+
+
 def test_wrong_arrays_are_named():
     model = classifier(max_sequence_length=32)
     x = {"token_ids": np.full((2, 33), 7)}
