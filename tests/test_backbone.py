@@ -244,15 +244,15 @@ def test_no_pooler_no_pooled_output():
 
 
 def test_the_last_block_leaves_out_what_no_pooler_reads(monkeypatch):
-    shapes, encode = [], kbz.layers.EncoderBlock._encode
+    shapes, call = [], kbz.layers.EncoderBlock.call
 
     def noted(self, *args, **kwargs):
-        output = encode(self, *args, **kwargs)
+        output = call(self, *args, **kwargs)
         shapes.append(output.shape[1])
         return output
 
     backbone = support.tiny_backbone(num_layers=3)
-    monkeypatch.setattr(kbz.layers.EncoderBlock, "_encode", noted)
+    monkeypatch.setattr(kbz.layers.EncoderBlock, "call", noted)
     backbone({"token_ids": IDS}, only="pooled_output")
     assert shapes == [4, 4, 1]
 

@@ -13,7 +13,7 @@ from keras_bert_zoo import memory
 # bfloat16, which numpy lacks, float32. Any other type's numbers are exact in float64.
 GATHERED_IN = {"float16": "float16", "float32": "float32", "bfloat16": "float32"}
 THREADS = min(8, os.cpu_count() or 1)
-STRIPE = 16  # rows that are turned at a time: as many float32 as a line of the cache holds
+STRIPE = 32  # rows that are turned at a time: as many float32 as two lines of the cache hold
 
 
 def fill(values):

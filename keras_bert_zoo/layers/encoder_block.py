@@ -4,6 +4,7 @@ import functools
 
 import keras
 
+from keras_bert_zoo.layers import compiled_block
 from keras_bert_zoo.layers.activations import activation_function
 from keras_bert_zoo.layers.attention import SelfAttention
 from keras_bert_zoo.layers.dense import Dense
@@ -86,13 +87,15 @@ class EncoderBlock(keras.layers.Layer):
         self.built = True
 
     def call(self, hidden_states, attention_mask=None, training=None, first_token_only=False):
-        # A subclass may have changed any step.
-        if keras.backend.backend() == "torch" and not training and type(self) is EncoderBlock:
-            from keras_bert_zoo.layers import torch_block
+        if not training and type(self) is EncoderBlock:  # a subclass may have changed any step
+            if keras.backend.backend() == "torch":
+                from keras_bert_zoo.layers import torch_block
 
-            if torch_block.suits(self):
-                mask = torch_block.read_mask(attention_mask)
-                return torch_block.encode(self, hidden_states, mask, first_token_only)
+                if torch_block.suits(self):
+                    mask = torch_block.read_mask(attention_mask)
+                    return torch_block.encode(self, hidden_states, mask, first_token_only)
+            elif compiled_block.suits(self, hidden_states):
+                return compiled_block.encode(self, hidden_states, attention_mask, first_token_only)
         encode = functools.partial(
             self._encode,
             attention_mask=attention_mask,

@@ -26,7 +26,18 @@ def empty(shape, dtype):
     """An array of whatever lies in memory, on CPUs; zeros elsewhere."""
     if jax.default_backend() != "cpu":
         return jnp.zeros(shape, dtype)
-    return jnp.asarray(memory.empty(shape, jnp.dtype(dtype or "float32")))
+    # `jnp.asarray` would copy it.
+    return jax.device_put(memory.empty(shape, jnp.dtype(dtype or "float32")))
+
+
+def is_eager(tensor):
+    """Whether a tensor is computed at once, not traced by a compiler or for gradients."""
+    return not isinstance(tensor, jax.core.Tracer)
+
+
+def compiled(function):
+    """A function of tensors, compiled for each of their shapes."""
+    return jax.jit(function)
 
 
 def rematerialized(forward, *inputs):

@@ -22,3 +22,23 @@ def random_mask(shape, steps, seed):
 def empty(shape, dtype):
     """A tensor of whatever lies in memory: zeros would be written to every page of it."""
     return tf.raw_ops.Empty(shape=shape, dtype=dtype, init=False)
+
+
+def is_eager(_):
+    """Whether tensors are computed at once, on one device, and not traced."""
+    return tf.executing_eagerly() and not tf.distribute.has_strategy()
+
+
+def compiled(function):
+    """A function of tensors as a graph; a single one for their shapes after the second."""
+    traced = tf.function(function, autograph=False, reduce_retracing=True)
+
+    def run(*tensors):
+        # A variable would be traced anew for each.
+        return traced(*tf.nest.map_structure(_read, tensors))
+
+    return run
+
+
+def _read(variable):
+    return None if variable is None else tf.convert_to_tensor(variable)

@@ -10,23 +10,11 @@ from torch.nn import functional
 from torch.nn.modules import module as torch_module
 
 from keras_bert_zoo.layers.attention import SelfAttention
-from keras_bert_zoo.layers.dense import Dense
-from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
 from keras_bert_zoo.layers.encoder_block import EncoderBlock
+from keras_bert_zoo.layers.plain_parts import is_plain, tensor_of
 from keras_bert_zoo.layers.torch_kernels import added_mask, attend
 from keras_bert_zoo.layers.torch_products import linear
-
-# What `encode` and `embed` know how to do.
-PARTS = (
-    SelfAttention,
-    Dense,
-    Dropout,
-    keras.layers.LayerNormalization,
-    keras.layers.Embedding,
-    EncoderEmbeddings,
-    EncoderBlock,
-)
 
 
 def suits(block):
@@ -37,23 +25,17 @@ def suits(block):
     """
     if torch.is_grad_enabled() or not block.autocast:  # else states come in float32
         return False
-    return all(_is_plain(part) for part in block._flatten_layers(include_self=False))
+    return all(_is_known(part) for part in block._flatten_layers(include_self=False))
 
 
 def may_replace(*layers):
     """Whether `embed` and `encode` also do all that calling these layers themselves would do."""
-    return all(_is_plain(layer) and suits(layer) for layer in layers)
+    return all(_is_known(layer) and suits(layer) for layer in layers)
 
 
-def _is_plain(part):
-    return (
-        type(part) in PARTS
-        and "call" not in vars(part)
-        and part.dtype_policy.name == "float32"
-        and part.activity_regularizer is None
-        and (type(part) is not Dense or part.activation is keras.activations.linear)
-        and not is_watched(part)
-    )
+def _is_known(layer):
+    known = is_plain(layer, SelfAttention, EncoderEmbeddings, EncoderBlock)
+    return known and not is_watched(layer)
 
 
 def is_watched(*modules):
@@ -74,7 +56,7 @@ def embed(layer, token_ids, segment_ids, position_ids=None):
     if position_ids is None:
         length = token_ids.shape[1]
         layer.check_length(length)
-        positions = _tensor(layer.position_embedding.embeddings)[first : first + length]
+        positions = tensor_of(layer.position_embedding.embeddings)[first : first + length]
     else:
         positions = _rows(layer.position_embedding, position_ids + first)
     embedded = _rows(layer.token_embedding, token_ids) + positions
@@ -107,17 +89,12 @@ def encode(block, hidden_states, mask=None, first_token_only=False):
 
 
 def _dense(layer, inputs, activation=None, added=None):
-    return linear(inputs, _tensor(layer.kernel), layer.bias.value, activation, added)
+    return linear(inputs, tensor_of(layer.kernel), layer.bias.value, activation, added)
 
 
 def _rows(layer, ids):
     ids = keras.ops.convert_to_tensor(ids, "int32")
-    return functional.embedding(ids, _tensor(layer.embeddings))
-
-
-def _tensor(weight):
-    """A weight's tensor; it is one already where low ranks are added to it."""
-    return weight.value if isinstance(weight, keras.Variable) else weight
+    return functional.embedding(ids, tensor_of(layer.embeddings))
 
 
 def _norm(layer, inputs):

@@ -70,6 +70,27 @@ def test_nothing_of_the_source_is_kept():
     assert (ops.convert_to_numpy(variable) == 1.0).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_one_copy_is_what_the_variable_holds(monkeypatch, dtype):
+    places = []
+
+    def noted(variable, arrays):
+        copy = joined(variable, arrays)
+        places.append(copy.ctypes.data)
+        return copy
+
+    joined = variables._joined
+    monkeypatch.setattr(variables, "_joined", noted)
+    variable = keras.Variable(np.zeros((700, 300)), dtype=dtype)
+    fill([(variable, [random(300, 700).T])])
+    value = variable.value
+    if keras.backend.backend() == "torch":
+        value = value.detach()
+    elif keras.backend.backend() == "tensorflow":
+        value = value.read_value().__array__()
+    assert [np.asarray(value).ctypes.data] == places
+
+
 def test_a_filled_variable_trains():
     dense = keras.layers.Dense(3)
     dense.build((None, 5))

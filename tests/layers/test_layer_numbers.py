@@ -118,7 +118,8 @@ def test_attention_with_dropout_drawn_keeps_the_mean():
 def test_without_dropout_training_makes_no_difference():
     x = normal(2, 3, 8)
     layer = layers.EncoderBlock(2, 12, dropout=0.0, attention_dropout=0.0)
-    assert np.array_equal(numpy(layer(x, training=True)), numpy(layer(x, training=False)))
+    drawn, still = (numpy(layer(x, training=training)) for training in (True, False))
+    assert np.abs(drawn - still).max() < TOLERANCE
 
 
 def test_heads_must_divide_the_width():
