@@ -8,7 +8,7 @@ from keras import ops
 
 from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.devices import is_cpu
-from keras_bert_zoo.layers.dropout import Dropout
+from keras_bert_zoo.layers.dropout import STEPS, Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
 
 
@@ -105,15 +105,16 @@ class SelfAttention(keras.layers.Layer):
             float, of the query's shape.
         """
         query, key, value = map(_heads_first, (query, key, value))
-        if training and keras.backend.backend() == "jax":
-            shape = (*query.shape[:3], key.shape[2])
-            drawn = self.probability_dropout.draw(shape, query)
-            if drawn is not None:
-                from keras_bert_zoo.layers import jax_kernels
+        dropout = self.probability_dropout
+        if training and keras.backend.backend() == "jax" and 0 < dropout.steps < STEPS:
+            from keras_bert_zoo.layers import jax_kernels
 
-                return _heads_first(jax_kernels.dropped_attention(query, key, value, *drawn, mask))
+            seed = dropout.seed_generator.next()
+            return _heads_first(
+                jax_kernels.dropped_attention(query, key, value, seed, dropout.steps, mask)
+            )
         probabilities = self._probabilities(query, key, mask)  # (B, H, L, L)
-        probabilities = self.probability_dropout(probabilities, training=training)
+        probabilities = dropout(probabilities, training=training)
         return _heads_first(ops.matmul(probabilities, value))
 
     def _probabilities(self, query, key, mask):

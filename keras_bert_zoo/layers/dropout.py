@@ -16,32 +16,16 @@ class Dropout(keras.layers.Dropout):
     """
 
     def call(self, inputs, training=False):
-        if not training or self._steps == 0:
+        if not training or self.steps == 0:
             return inputs
-        drawn = self.draw(ops.shape(inputs), inputs)
-        if drawn is None:
+        if self.steps == STEPS or self.noise_shape is not None or not self._draws_bits(inputs):
             return super().call(inputs, training=training)
-        keep, scale = drawn
-        return ops.where(keep, inputs * scale, 0)
-
-    def draw(self, shape, inputs):
-        """What a call in training does to values of a shape.
-
-        Args:
-            shape: tuple of ints and scalar tensors.
-            inputs: tensor. One that lies where the values will.
-
-        Returns:
-            tuple of a bool tensor, True where a value is kept, and the factor on those that are;
-            None where Keras's own layer draws, or nothing is drawn.
-        """
-        steps = self._steps
-        if steps in (0, STEPS) or self.noise_shape is not None or not self._draws_bits(inputs):
-            return None
-        return self._keep(shape, steps), STEPS / (STEPS - steps)
+        keep = self._keep(ops.shape(inputs), self.steps)
+        return ops.where(keep, inputs * (STEPS / (STEPS - self.steps)), 0)
 
     @property
-    def _steps(self):
+    def steps(self):
+        """How many of `STEPS` values are dropped."""
         return round(self.rate * STEPS)
 
     def _draws_bits(self, inputs):

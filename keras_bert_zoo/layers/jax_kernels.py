@@ -7,6 +7,9 @@ from jax import numpy as jnp
 
 from keras_bert_zoo import memory
 
+# Most probabilities of attention that are worked on at a time, on CPUs: 16 MiB in float32.
+MOST_NUMBERS = 4 * 2**20
+
 
 def random_mask(shape, steps, key):
     """A bool mask, False at `steps` in 65,536 of its places: two from each number drawn.
@@ -18,8 +21,8 @@ def random_mask(shape, steps, key):
     """
     *rows, width = shape
     bits = jax.random.bits(key, (*rows, -(-width // 2)), "uint32")
-    halves = [bits & 0xFFFF, bits >> 16]
-    return (jnp.concatenate(halves, axis=-1) >= steps)[..., :width]
+    halves = [(bits & 0xFFFF) >= steps, (bits >> 16) >= steps]
+    return jnp.concatenate(halves, axis=-1)[..., :width]
 
 
 def empty(shape, dtype):
@@ -73,27 +76,76 @@ def rematerialized(forward, *inputs):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
-def dropped_attention(query, key, value, keep, scale, mask=None):
+def dropped_attention(query, key, value, seed, steps, mask=None):
     """Scaled dot-product attention with dropout on the probabilities.
 
     One array of them is kept for the gradients, where the steps one by one keep the probabilities
-    and where dropout left them: at 512 tokens most of the memory of a training step.
+    and where dropout left them: at 512 tokens most of the memory of a training step. On CPUs all
+    else that is as large lies in memory for a few rows at a time.
 
     Args:
         query: float, `(B, H, Q, K)`, of Q queries.
         key, value: float, `(B, H, L, K)`.
-        keep: bool, `(B, H, Q, L)`. False where dropout takes a probability away.
-        scale: float. Factor on those it leaves.
+        seed: uint32, `(2,)`.
+        steps: int, above 0 and below 65,536. How many of as many probabilities are dropped.
         mask: bool, broadcast to `(B, H, Q, L)`, or None. True where a query may look at a key.
 
     Returns:
         float, `(B, H, Q, K)`. It has no derivatives in forward mode.
     """
-    return _attend(query, key, value, keep, scale, mask)[0]
+    return _attend(query, key, value, seed, steps, mask)[0]
 
 
-def _attend(query, key, value, keep, scale, mask):
+def _attend(query, key, value, seed, steps, mask):
     """The context, and what its gradients need."""
+    if mask is not None:
+        mask = jnp.broadcast_to(mask, (len(query), *mask.shape[1:]))
+
+    def attend(number, query, key, value, mask):
+        keep_shape = (*query.shape[:3], key.shape[2])
+        keep = random_mask(keep_shape, steps, jax.random.fold_in(seed, number))
+        return _attend_rows(query, key, value, keep, _scale(steps), mask)
+
+    context, signed = _by_rows(attend, query, key, value, mask)
+    return context, (query, key, value, signed, mask)
+
+
+def _attend_backward(steps, kept, gradient):
+    def backward(_, *rows):
+        return _attend_rows_backward(*rows, _scale(steps))
+
+    return (*_by_rows(backward, *kept, gradient), None, None)
+
+
+dropped_attention.defvjp(_attend, _attend_backward)
+
+
+def _by_rows(function, query, key, *others):
+    """What a function gives for all rows, where their probabilities are many for a few at a time.
+
+    Args:
+        function: function of a number, which differs from part to part, and some of the rows.
+        query, key, *others: arrays, `(B, …)`, or None.
+    """
+    rows, heads, queries, _ = query.shape
+    most = max(1, MOST_NUMBERS // max(1, heads * queries * key.shape[2]))
+    if rows <= most or jax.default_backend() != "cpu":
+        return function(0, query, key, *others)
+    size = max(size for size in range(1, most + 1) if rows % size == 0)
+    parts = jax.tree.map(
+        lambda array: array.reshape(-1, size, *array.shape[1:]), (query, key, *others)
+    )
+    numbers = jnp.arange(rows // size)
+    found = jax.lax.map(lambda part: function(*part), (numbers, *parts))
+    return jax.tree.map(lambda array: array.reshape(rows, *array.shape[2:]), found)
+
+
+def _scale(steps):
+    """The factor on what dropout leaves."""
+    return 2**16 / (2**16 - steps)
+
+
+def _attend_rows(query, key, value, keep, scale, mask):
     scores = ((query / query.shape[-1] ** 0.5) @ _turned(key)).astype("float32")  # (B, H, Q, L)
     if mask is not None:
         # Finite, so that a row with no real token gives numbers rather than NaN.
@@ -102,11 +154,10 @@ def _attend(query, key, value, keep, scale, mask):
     # One array says both: what is taken away turns negative.
     signed = jnp.where(keep, probabilities, -probabilities).astype(query.dtype)
     context = jnp.maximum(signed, 0) @ (value * scale)  # (B, H, Q, K)
-    return context, (query, key, value, signed, mask)
+    return context, signed
 
 
-def _attend_backward(scale, kept, gradient):
-    query, key, value, signed, mask = kept
+def _attend_rows_backward(query, key, value, signed, mask, gradient, scale):
     root, gradient = query.shape[-1] ** 0.5, gradient * scale
     probabilities = jnp.abs(signed)  # (B, H, Q, L)
     # `jnp.maximum(signed, 0)`, but XLA would join the two, and keep the first until here.
@@ -119,10 +170,7 @@ def _attend_backward(scale, kept, gradient):
     of_scores = of_scores.astype(query.dtype)
     # Divided after the sum: half precision would lose small ones before.
     of_query, of_key = (of_scores @ key) / root, _turned(of_scores) @ (query / root)
-    return of_query, of_key, _turned(dropped) @ gradient, None, None
-
-
-dropped_attention.defvjp(_attend, _attend_backward)
+    return of_query, of_key, _turned(dropped) @ gradient
 
 
 def _turned(matrices):

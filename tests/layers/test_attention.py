@@ -93,6 +93,38 @@ def test_dropout_with_its_own_gradients(around, mask, queries):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
+@pytest.mark.parametrize("mask", [None, np.ones((1, 1, 1, 6), bool), BLOCKS[:, None]])
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("most, parts", [(3 * 72, 1), (2 * 72, 3), (1, 3)])
+def test_few_rows_of_probabilities_at_a_time(monkeypatch, most, parts, around, mask):
+    from keras_bert_zoo.layers import jax_kernels
+
+    monkeypatch.setattr(jax_kernels, "MOST_NUMBERS", most)
+    found, wanted = attention_with_gradients(AROUND[around], mask, 6, parts=parts)
+    for ours, plain in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, plain, atol=2e-6)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
+def test_the_largest_parts_that_are_all_alike(monkeypatch):
+    import jax
+
+    from keras_bert_zoo.layers import jax_kernels
+
+    monkeypatch.setattr(jax_kernels, "MOST_NUMBERS", 4 * 9)
+    seen, states = [], jax.numpy.arange(12.0).reshape(6, 1, 1, 2)
+
+    def double(number, query, key, mask):
+        assert mask is None
+        seen.append(query.shape)
+        return query * 2 + key[:, :, :1]
+
+    found = jax_kernels._by_rows(double, states, jax.numpy.zeros((6, 1, 9, 2)), None)
+    assert seen == [(3, 1, 1, 2)]
+    np.testing.assert_array_equal(found, states * 2)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
 @pytest.mark.parametrize("dtype, tolerance", [("bfloat16", 0.05), ("float16", 5e-3)])
 def test_dropout_with_its_own_gradients_in_half_precision(dtype, tolerance):
     found, wanted = attention_with_gradients(AROUND["jit"], BLOCKS[:, None], 6, dtype)
@@ -101,7 +133,7 @@ def test_dropout_with_its_own_gradients_in_half_precision(dtype, tolerance):
         assert ours.dtype == dtype
 
 
-def attention_with_gradients(around, mask, queries, dtype="float32"):
+def attention_with_gradients(around, mask, queries, dtype="float32", parts=1):
     """The kernel's results, and those of its steps one by one."""
     import jax
 
@@ -112,15 +144,20 @@ def attention_with_gradients(around, mask, queries, dtype="float32"):
     given[0] = given[0][:, :, :queries]
     mask = mask if mask is None or mask.shape[2] == 1 else mask[:, :, :queries]
     given.append(mask if mask is None else jax.numpy.asarray(mask))
-    keep = np.random.default_rng(1).random((3, 2, queries, 6)) > 0.3
+    seed, steps = jax.numpy.asarray([3, 4], "uint32"), 20_000
+    keep = [
+        jax_kernels.random_mask((3 // parts, 2, queries, 6), steps, jax.random.fold_in(seed, part))
+        for part in range(parts)
+    ]
+    keep = jax.numpy.concatenate(keep) * (2**16 / (2**16 - steps))
 
     def ours(query, key, value, mask):
-        return jax_kernels.dropped_attention(query, key, value, keep, 1.4, mask)
+        return jax_kernels.dropped_attention(query, key, value, seed, steps, mask)
 
     def step_by_step(query, key, value, mask):
         scores = (query @ key.swapaxes(-1, -2) / 2).astype("float32")
         scores = scores if mask is None else jax.numpy.where(mask, scores, -1e9)
-        return (jax.nn.softmax(scores) * keep * 1.4).astype(dtype) @ value
+        return (jax.nn.softmax(scores) * keep).astype(dtype) @ value
 
     results = []
     for attend in (ours, step_by_step):
