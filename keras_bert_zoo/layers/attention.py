@@ -19,8 +19,9 @@ class SelfAttention(keras.layers.Layer):
     Query, key and value come from one dense layer whose kernel `(D, 3 D)` holds the three side by
     side. A fused operation does the rest: PyTorch's own kernel, elsewhere
     `keras.ops.dot_product_attention`. While attention dropout is drawn, that is PyTorch's on GPUs
-    alone, as no other draws it. JAX has none in float16 on the CPU, nor in training for one query;
-    with dropout it goes step by step, by gradients of its own (`jax_kernels.dropped_attention`).
+    alone, as no other draws it; JAX and TensorFlow then go step by step, by gradients of their own
+    that need less memory (`dropped_attention`). JAX has no fused one in float16 on the CPU, nor in
+    training for one query.
 
     Args:
         num_heads: int. Attention heads, H; must divide the input's width D.
@@ -106,13 +107,10 @@ class SelfAttention(keras.layers.Layer):
         """
         query, key, value = map(_heads_first, (query, key, value))
         dropout = self.probability_dropout
-        if training and keras.backend.backend() == "jax" and 0 < dropout.steps < STEPS:
-            from keras_bert_zoo.layers import jax_kernels
-
+        kernel = _dropped_attention() if training and 0 < dropout.steps < STEPS else None
+        if kernel is not None:
             seed = dropout.seed_generator.next()
-            return _heads_first(
-                jax_kernels.dropped_attention(query, key, value, seed, dropout.steps, mask)
-            )
+            return _heads_first(kernel(query, key, value, seed, dropout.steps, mask))
         probabilities = self._probabilities(query, key, mask)  # (B, H, L, L)
         probabilities = dropout(probabilities, training=training)
         return _heads_first(ops.matmul(probabilities, value))
@@ -238,6 +236,19 @@ def _fused_attention(query, dropout, training):
     if backend == "jax" and training and query.shape[1] == 1:
         return None
     return None if dropout else ops.dot_product_attention
+
+
+def _dropped_attention():
+    """The backend's own steps of attention with dropout, or None."""
+    if keras.backend.backend() == "jax":
+        from keras_bert_zoo.layers import jax_kernels
+
+        return jax_kernels.dropped_attention
+    if keras.backend.backend() == "tensorflow":
+        from keras_bert_zoo.layers import tensorflow_kernels
+
+        return tensorflow_kernels.dropped_attention
+    return None
 
 
 def _heads_first(states):

@@ -2,6 +2,11 @@
 
 import tensorflow as tf
 
+from keras_bert_zoo.layers.devices import is_cpu
+
+# Most probabilities of attention that are worked on at a time, on CPUs: 16 MiB in float32.
+MOST_NUMBERS = 4 * 2**20
+
 
 def random_mask(shape, steps, seed):
     """A bool mask, False at `steps` in 65,536 of its places: two from each number drawn.
@@ -42,3 +47,119 @@ def compiled(function):
 
 def _read(variable):
     return None if variable is None else tf.convert_to_tensor(variable)
+
+
+def dropped_attention(query, key, value, seed, steps, mask=None):
+    """Scaled dot-product attention with dropout on the probabilities.
+
+    One array of them is kept for the gradients. Where there are many, on CPUs, all else that is as
+    large lies in memory for one row at a time.
+
+    Args:
+        query: float, `(B, H, Q, K)`, of Q queries.
+        key, value: float, `(B, H, L, K)`.
+        seed: int, `(2,)`.
+        steps: int, above 0 and below 65,536. How many of as many probabilities are dropped.
+        mask: bool, broadcast to `(B, H, Q, L)`, or None. True where a query may look at a key.
+
+    Returns:
+        float, `(B, H, Q, K)`.
+    """
+    mask = tf.ones((1, 1, 1, 1), bool) if mask is None else mask
+    mask = tf.broadcast_to(mask, [tf.shape(query)[0], *tf.unstack(tf.shape(mask))[1:]])
+    most = MOST_NUMBERS if is_cpu() else None
+
+    @tf.custom_gradient
+    def attend(query, key, value):
+        context, signed = _forward(query, key, value, mask, seed, steps, most)
+
+        def gradients(gradient):
+            return _backward(query, key, value, mask, signed, gradient, steps, most)
+
+        return context, gradients
+
+    return attend(query, key, value)
+
+
+# Functions of their own, which are traced once and not for each layer.
+@tf.function(autograph=False, reduce_retracing=True)
+def _forward(query, key, value, mask, seed, steps, most):
+    def attend(number, *rows):
+        # The other half of a seed counts the calls.
+        return _attend(*rows, tf.stack([tf.cast(number, seed.dtype), 0]) + seed, steps)
+
+    return _by_rows(attend, 2, most, query, key, value, mask)
+
+
+@tf.function(autograph=False, reduce_retracing=True)
+def _backward(query, key, value, mask, signed, gradient, steps, most):
+    def backward(_, *rows):
+        return _attend_backward(*rows, steps)
+
+    return _by_rows(backward, 3, most, query, key, value, mask, signed, gradient)
+
+
+def _by_rows(function, results, most, query, key, *others):
+    """What a function gives for all rows, where their probabilities are many for one at a time.
+
+    Args:
+        function: function of a number, which differs from row to row, and some of the rows.
+        results: int. How many tensors of the query's type it gives.
+        most: int or None. Of probabilities for all rows at a time; None for any number.
+        query, key, *others: tensors, `(B, …)`.
+    """
+    rows, heads, queries, _ = tf.unstack(tf.shape(query))
+
+    def whole():
+        return function(0, query, key, *others)
+
+    def row_by_row():
+        def run(row):
+            number, *tensors = row
+            found = function(number, *(tensor[tf.newaxis] for tensor in tensors))
+            return tuple(tensor[0] for tensor in found)
+
+        signature = (tf.TensorSpec(None, query.dtype),) * results
+        parts = (tf.range(rows), query, key, *others)
+        return tf.map_fn(run, parts, parallel_iterations=1, fn_output_signature=signature)
+
+    if most is None:
+        return whole()
+    return tf.cond(rows * heads * queries * tf.shape(key)[2] <= most, whole, row_by_row)
+
+
+def _attend(query, key, value, mask, seed, steps):
+    """The context of some rows, and the one array that their gradients need."""
+    scores = tf.matmul(query / _root(query), key, transpose_b=True)  # (B, H, Q, L)
+    # Finite, so that a row with no real token gives numbers rather than NaN.
+    probabilities = tf.nn.softmax(tf.where(mask, tf.cast(scores, "float32"), -1e9))
+    keep = random_mask(tf.unstack(tf.shape(probabilities)), steps, seed)
+    # One array says both: what is taken away turns negative.
+    signed = tf.cast(tf.where(keep, probabilities, -probabilities), query.dtype)
+    return tf.matmul(tf.nn.relu(signed), value * _scale(steps)), signed
+
+
+def _attend_backward(query, key, value, mask, signed, gradient, steps):
+    root, gradient = _root(query), gradient * _scale(steps)
+    dropped = tf.nn.relu(signed)  # (B, H, Q, L)
+    # The gradients of the probabilities times these, which the softmax's are made of.
+    weighted = tf.cast(tf.matmul(gradient, value, transpose_b=True) * dropped, "float32")
+    shares = tf.cast(tf.abs(signed), "float32")
+    of_scores = weighted - shares * tf.reduce_sum(weighted, axis=-1, keepdims=True)
+    of_scores = tf.cast(tf.where(mask, of_scores, 0.0), query.dtype)
+    # Divided after the sum: half precision would lose small ones before.
+    return (
+        tf.matmul(of_scores, key) / root,
+        tf.matmul(of_scores, query / root, transpose_a=True),
+        tf.matmul(dropped, gradient, transpose_a=True),
+    )
+
+
+def _root(query):
+    """The square root of a head's width, of the query's type."""
+    return tf.sqrt(tf.cast(tf.shape(query)[-1], query.dtype))
+
+
+def _scale(steps):
+    """The factor on what dropout leaves."""
+    return 2**16 / (2**16 - steps)
