@@ -110,6 +110,17 @@ def test_windows_of_questions(small_parts, monkeypatch):
     assert len(calls) > 1
 
 
+def test_choices_count_each_for_itself(small_parts, monkeypatch):
+    preprocessor = kbz.Preprocessor(tiny_tokenizer(), max_length=16)
+    model = scramble(kbz.MultipleChoice(tiny_backbone(), preprocessor=preprocessor))
+    x = ["the tea was", "we saw"] * 4, [["good", "film", "tea"], ["it", "tea", "bad"]] * 4
+    whole = in_one(lambda: model.predict(x), monkeypatch)
+    calls = count_calls(monkeypatch, kbz.MultipleChoice, "predict_on_batch")
+    np.testing.assert_allclose(model.predict(x), whole, atol=1e-5)
+    assert len(calls) > 1
+    assert all(np.prod(shape) <= 96 for shape in shapes(calls))
+
+
 def test_masked_positions(small_parts, monkeypatch):
     model = scramble(kbz.MaskedLM(tiny_backbone(), preprocessor=PREPROCESSOR))
     texts = ["the [MASK] was good", "we saw the [MASK] and the [MASK] again", "a [MASK] ."] * 4

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent import futures
 
 import keras
 import numpy as np
@@ -133,6 +134,23 @@ def test_threads_that_cannot_begin(monkeypatch):
     monkeypatch.setattr(torch, "set_num_threads", refuse)
     with pytest.raises(RuntimeError, match="no such number"):
         list(torch_lanes.run(abs, range(6)))
+
+
+def test_a_thread_whose_fellow_cannot_start_ends(monkeypatch):
+    submit, threads = futures.ThreadPoolExecutor.submit, set(threading.enumerate())
+
+    def start_one(pool, begin):
+        if len(set(threading.enumerate()) - threads) == 1:
+            raise RuntimeError("can't start new thread")
+        return submit(pool, begin)
+
+    torch_lanes._lanes.cache_clear()
+    monkeypatch.setattr(futures.ThreadPoolExecutor, "submit", start_one)
+    with pytest.raises(RuntimeError, match="can't start"):
+        list(torch_lanes.run(abs, range(6)))
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 def test_batches_are_read_little_ahead():
