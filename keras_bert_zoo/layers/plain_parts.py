@@ -11,7 +11,8 @@ LEAVES = (Dense, Dropout, keras.layers.LayerNormalization, keras.layers.Embeddin
 def is_plain(layer, *classes):
     """Whether a layer does what its class does, in float32, and nothing else.
 
-    It does not where it is quantized or of a subclass, or where its `call` was replaced.
+    It does not where it is quantized or of a subclass, where its `call` was replaced, or where it
+    was made without a bias or a scale.
 
     Args:
         layer: keras.layers.Layer.
@@ -23,6 +24,8 @@ def is_plain(layer, *classes):
         and layer.dtype_policy.name == "float32"
         and layer.activity_regularizer is None
         and (type(layer) is not Dense or layer.activation is keras.activations.linear)
+        and not getattr(layer, "rms_scaling", False)
+        and all(getattr(layer, name, True) is not None for name in ("bias", "gamma", "beta"))
     )
 
 

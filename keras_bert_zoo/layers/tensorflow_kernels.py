@@ -36,17 +36,7 @@ def is_eager(_):
 
 def compiled(function):
     """A function of tensors as a graph; a single one for their shapes after the second."""
-    traced = tf.function(function, autograph=False, reduce_retracing=True)
-
-    def run(*tensors):
-        # A variable would be traced anew for each.
-        return traced(*tf.nest.map_structure(_read, tensors))
-
-    return run
-
-
-def _read(variable):
-    return None if variable is None else tf.convert_to_tensor(variable)
+    return tf.function(function, autograph=False, reduce_retracing=True)
 
 
 def dropped_attention(query, key, value, seed, steps, mask=None):

@@ -1,5 +1,8 @@
 """The one compiled function of all blocks gives what the layers give, and knows when not to."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -119,7 +122,18 @@ def replace(block):
     block.attention.call = lambda *args, **kwargs: 2 * call(*args, **kwargs)
 
 
-@pytest.mark.parametrize("change, compiled", [(quantize, 0), (widen, 1), (bend, 0), (replace, 0)])
+def without_bias(block):
+    block.intermediate.bias = None
+
+
+def without_scale(block):
+    block.output_norm.gamma = None
+
+
+@pytest.mark.parametrize(
+    "change, compiled",
+    [(quantize, 0), (widen, 1), (bend, 0), (replace, 0), (without_bias, 0), (without_scale, 0)],
+)
 def test_changed_layers_count(taken, change, compiled):
     block = made()
     before = ops.convert_to_numpy(block(STATES))
@@ -228,3 +242,12 @@ def test_gradients_and_graphs_of_tensorflow(taken):
     with tf.distribute.OneDeviceStrategy("/cpu:0").scope():
         agree(block(states), by_layers(block))
     assert len(taken) == 1
+
+
+def test_no_weights_are_kept():
+    block = made()
+    block(STATES)
+    kept = weakref.ref(block.intermediate.kernel.value)
+    del block
+    gc.collect()
+    assert kept() is None
