@@ -109,6 +109,9 @@ class SelfAttention(keras.layers.Layer):
         dropout = self.probability_dropout
         kernel = _dropped_attention() if training and 0 < dropout.steps < STEPS else None
         if kernel is not None:
+            if mask is not None:  # of fewer axes, or whole numbers, too
+                mask = ops.cast(mask, "bool")
+                mask = ops.reshape(mask, (*[1] * (4 - len(mask.shape)), *ops.shape(mask)))
             seed = dropout.seed_generator.next()
             return _heads_first(kernel(query, key, value, seed, dropout.steps, mask))
         probabilities = self._probabilities(query, key, mask)  # (B, H, L, L)

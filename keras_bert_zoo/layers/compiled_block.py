@@ -10,7 +10,6 @@ import keras
 from keras import ops
 from keras.src.backend import in_stateless_scope  # there is no public way to ask
 
-from keras_bert_zoo.layers.activations import activation_function
 from keras_bert_zoo.layers.attention import SelfAttention
 from keras_bert_zoo.layers.dense import affine
 from keras_bert_zoo.layers.plain_parts import is_plain, tensor_of
@@ -48,7 +47,7 @@ def encode(block, hidden_states, attention_mask=None, first_token_only=False):
         weights[name] = [norm.gamma.value, norm.beta.value]
     run = _compiled(
         block.num_heads,
-        block.activation,
+        block.activate,
         (block.attention_norm.epsilon, block.output_norm.epsilon),
         bool(first_token_only),
         hidden_states.shape[-1],
@@ -60,9 +59,7 @@ def encode(block, hidden_states, attention_mask=None, first_token_only=False):
 
 # One for each kind of block: TensorFlow's own cache forgets a size that comes in several.
 @functools.lru_cache(maxsize=64)
-def _compiled(num_heads, activation, epsilons, first_token_only, hidden_dim, *_):
-    activate = activation_function(activation)
-
+def _compiled(num_heads, activate, epsilons, first_token_only, hidden_dim, *_):
     def run(hidden_states, mask, weights):
         batch, length, _ = ops.shape(hidden_states)
         parts = ops.split(affine(hidden_states, *weights["qkv"]), 3, axis=-1)

@@ -57,36 +57,30 @@ def dropped_attention(query, key, value, seed, steps, mask=None):
     """
     mask = tf.ones((1, 1, 1, 1), bool) if mask is None else mask
     mask = tf.broadcast_to(mask, [tf.shape(query)[0], *tf.unstack(tf.shape(mask))[1:]])
-    most = MOST_NUMBERS if is_cpu() else None
+    return _dropped(query, key, value, mask, seed, steps, MOST_NUMBERS if is_cpu() else None)
+
+
+# TensorFlow registers a gradient for good, with the graph it is of: here this function's own, which
+# is traced once and not for each layer and model.
+@tf.function(autograph=False, reduce_retracing=True)
+def _dropped(query, key, value, mask, seed, steps, most):
+    def forward(number, *rows):
+        # The other half of a seed counts the calls.
+        return _attend(*rows, tf.stack([tf.cast(number, seed.dtype), 0]) + seed, steps)
+
+    def backward(_, *rows):
+        return _attend_backward(*rows, steps)
 
     @tf.custom_gradient
     def attend(query, key, value):
-        context, signed = _forward(query, key, value, mask, seed, steps, most)
+        context, signed = _by_rows(forward, 2, most, query, key, value, mask)
 
         def gradients(gradient):
-            return _backward(query, key, value, mask, signed, gradient, steps, most)
+            return _by_rows(backward, 3, most, query, key, value, mask, signed, gradient)
 
         return context, gradients
 
     return attend(query, key, value)
-
-
-# Functions of their own, which are traced once and not for each layer.
-@tf.function(autograph=False, reduce_retracing=True)
-def _forward(query, key, value, mask, seed, steps, most):
-    def attend(number, *rows):
-        # The other half of a seed counts the calls.
-        return _attend(*rows, tf.stack([tf.cast(number, seed.dtype), 0]) + seed, steps)
-
-    return _by_rows(attend, 2, most, query, key, value, mask)
-
-
-@tf.function(autograph=False, reduce_retracing=True)
-def _backward(query, key, value, mask, signed, gradient, steps, most):
-    def backward(_, *rows):
-        return _attend_backward(*rows, steps)
-
-    return _by_rows(backward, 3, most, query, key, value, mask, signed, gradient)
 
 
 def _by_rows(function, results, most, query, key, *others):
@@ -98,7 +92,6 @@ def _by_rows(function, results, most, query, key, *others):
         most: int or None. Of probabilities for all rows at a time; None for any number.
         query, key, *others: tensors, `(B, …)`.
     """
-    rows, heads, queries, _ = tf.unstack(tf.shape(query))
 
     def whole():
         return function(0, query, key, *others)
@@ -110,12 +103,14 @@ def _by_rows(function, results, most, query, key, *others):
             return tuple(tensor[0] for tensor in found)
 
         signature = (tf.TensorSpec(None, query.dtype),) * results
-        parts = (tf.range(rows), query, key, *others)
+        parts = (tf.range(tf.shape(query)[0]), query, key, *others)
         return tf.map_fn(run, parts, parallel_iterations=1, fn_output_signature=signature)
 
     if most is None:
         return whole()
-    return tf.cond(rows * heads * queries * tf.shape(key)[2] <= most, whole, row_by_row)
+    # In 64 bits: the largest batches have more than 2**31.
+    numbers = tf.reduce_prod(tf.shape(query, "int64")[:3]) * tf.shape(key, "int64")[2]
+    return tf.cond(numbers <= most, whole, row_by_row)
 
 
 def _attend(query, key, value, mask, seed, steps):

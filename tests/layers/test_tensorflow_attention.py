@@ -8,8 +8,10 @@ if keras.backend.backend() != "tensorflow":
     pytest.skip("of TensorFlow's kernel", allow_module_level=True)
 
 import tensorflow as tf
+from support import count_calls
+from tensorflow.python.framework import ops
 
-from keras_bert_zoo.layers import tensorflow_kernels
+from keras_bert_zoo.layers import SelfAttention, tensorflow_kernels
 
 STATES = np.random.default_rng(0).normal(size=(3, 2, 6, 4)).astype("float32")
 PADDING = np.arange(6) < np.array([[6], [2], [0]])  # (3, 6); the last row has no real token
@@ -114,3 +116,19 @@ def test_no_rows():
     empty = [array[:0] for array in arrays_of()]
     found = tensorflow_kernels.dropped_attention(*empty, SEED, STEPS)
     assert found.shape == (0, 2, 6, 4)
+
+
+def test_no_gradient_is_registered_for_each_layer(monkeypatch):
+    registered = count_calls(monkeypatch, ops, "RegisterGradient")
+    for _ in range(3):
+        layer = SelfAttention(2, dropout=0.2)
+        layer.build((None, None, 16))
+
+        @tf.function
+        def train(layer=layer):
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(layer(np.ones((2, 7, 16), "float32"), training=True))
+            return tape.gradient(loss, layer.trainable_weights[0].value)
+
+        train()
+    assert len(registered) <= 1
