@@ -57,9 +57,17 @@ def encode(block, hidden_states, attention_mask=None, first_token_only=False):
     return run(hidden_states, attention_mask, weights)
 
 
-# One for each kind of block: TensorFlow's own cache forgets a size that comes in several.
+# One for each kind of block, by what is traced or, on TensorFlow, would be a size among several.
 @functools.lru_cache(maxsize=64)
-def _compiled(num_heads, activate, epsilons, first_token_only, hidden_dim, *_):
+def _compiled(
+    num_heads,
+    activate,
+    epsilons,
+    first_token_only,
+    hidden_dim,
+    intermediate_dim,
+    flash_attention,
+):
     def run(hidden_states, mask, weights):
         batch, length, _ = ops.shape(hidden_states)
         parts = ops.split(affine(hidden_states, *weights["qkv"]), 3, axis=-1)

@@ -21,7 +21,7 @@ class Dropout(keras.layers.Dropout):
         if self.steps == STEPS or self.noise_shape is not None or not self._draws_bits(inputs):
             return super().call(inputs, training=training)
         keep = self._keep(ops.shape(inputs), self.steps)
-        return ops.where(keep, inputs * (STEPS / (STEPS - self.steps)), 0)
+        return ops.where(keep, inputs * scale_of(self.steps), 0)
 
     @property
     def steps(self):
@@ -46,3 +46,8 @@ class Dropout(keras.layers.Dropout):
         from keras_bert_zoo.layers import tensorflow_kernels
 
         return tensorflow_kernels.random_mask(shape, steps, self.seed_generator.next())
+
+
+def scale_of(steps):
+    """The factor on what is kept where `steps` of `STEPS` values are dropped."""
+    return STEPS / (STEPS - steps)

@@ -6,6 +6,7 @@ import jax
 from jax import numpy as jnp
 
 from keras_bert_zoo import memory
+from keras_bert_zoo.layers.dropout import scale_of
 
 # Most probabilities of attention that are worked on at a time, on CPUs: 16 MiB in float32.
 MOST_NUMBERS = 4 * 2**20
@@ -104,23 +105,23 @@ def _attend(query, key, value, seed, steps, mask):
     def attend(number, query, key, value, mask):
         keep_shape = (*query.shape[:3], key.shape[2])
         keep = random_mask(keep_shape, steps, jax.random.fold_in(seed, number))
-        return _attend_rows(query, key, value, keep, _scale(steps), mask)
+        return _attend_rows(query, key, value, keep, scale_of(steps), mask)
 
-    context, signed = _by_rows(attend, query, key, value, mask)
+    context, signed = _in_parts(attend, query, key, value, mask)
     return context, (query, key, value, signed, mask)
 
 
 def _attend_backward(steps, kept, gradient):
     def backward(_, *rows):
-        return _attend_rows_backward(*rows, _scale(steps))
+        return _attend_rows_backward(*rows, scale_of(steps))
 
-    return (*_by_rows(backward, *kept, gradient), None, None)
+    return (*_in_parts(backward, *kept, gradient), None, None)
 
 
 dropped_attention.defvjp(_attend, _attend_backward)
 
 
-def _by_rows(function, query, key, *others):
+def _in_parts(function, query, key, *others):
     """What a function gives for all rows, where their probabilities are many for a few at a time.
 
     Args:
@@ -138,11 +139,6 @@ def _by_rows(function, query, key, *others):
     numbers = jnp.arange(rows // size)
     found = jax.lax.map(lambda part: function(*part), (numbers, *parts))
     return jax.tree.map(lambda array: array.reshape(rows, *array.shape[2:]), found)
-
-
-def _scale(steps):
-    """The factor on what dropout leaves."""
-    return 2**16 / (2**16 - steps)
 
 
 def _attend_rows(query, key, value, keep, scale, mask):

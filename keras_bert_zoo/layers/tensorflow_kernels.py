@@ -1,8 +1,11 @@
 """What TensorFlow does in fewer steps than Keras asks of it."""
 
+import math
+
 import tensorflow as tf
 
 from keras_bert_zoo.layers.devices import is_cpu
+from keras_bert_zoo.layers.dropout import scale_of
 
 # Most probabilities of attention that are worked on at a time, on CPUs: 16 MiB in float32.
 MOST_NUMBERS = 4 * 2**20
@@ -106,8 +109,11 @@ def _by_rows(function, results, most, query, key, *others):
         parts = (tf.range(tf.shape(query)[0]), query, key, *others)
         return tf.map_fn(run, parts, parallel_iterations=1, fn_output_signature=signature)
 
+    sizes = (*query.shape[:3], key.shape[2])
     if most is None:
         return whole()
+    if None not in sizes:  # where nothing is asked in the graph, second derivatives compile
+        return whole() if math.prod(sizes) <= most else row_by_row()
     # In 64 bits: the largest batches have more than 2**31.
     numbers = tf.reduce_prod(tf.shape(query, "int64")[:3]) * tf.shape(key, "int64")[2]
     return tf.cond(numbers <= most, whole, row_by_row)
@@ -121,11 +127,11 @@ def _attend(query, key, value, mask, seed, steps):
     keep = random_mask(tf.unstack(tf.shape(probabilities)), steps, seed)
     # One array says both: what is taken away turns negative.
     signed = tf.cast(tf.where(keep, probabilities, -probabilities), query.dtype)
-    return tf.matmul(tf.nn.relu(signed), value * _scale(steps)), signed
+    return tf.matmul(tf.nn.relu(signed), value * scale_of(steps)), signed
 
 
 def _attend_backward(query, key, value, mask, signed, gradient, steps):
-    root, gradient = _root(query), gradient * _scale(steps)
+    root, gradient = _root(query), gradient * scale_of(steps)
     dropped = tf.nn.relu(signed)  # (B, H, Q, L)
     # The gradients of the probabilities times these, which the softmax's are made of.
     weighted = tf.cast(tf.matmul(gradient, value, transpose_b=True) * dropped, "float32")
@@ -143,8 +149,3 @@ def _attend_backward(query, key, value, mask, signed, gradient, steps):
 def _root(query):
     """The square root of a head's width, of the query's type."""
     return tf.sqrt(tf.cast(tf.shape(query)[-1], query.dtype))
-
-
-def _scale(steps):
-    """The factor on what dropout leaves."""
-    return 2**16 / (2**16 - steps)

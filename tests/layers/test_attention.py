@@ -119,7 +119,7 @@ def test_the_largest_parts_that_are_all_alike(monkeypatch):
         seen.append(query.shape)
         return query * 2 + key[:, :, :1]
 
-    found = jax_kernels._by_rows(double, states, jax.numpy.zeros((6, 1, 9, 2)), None)
+    found = jax_kernels._in_parts(double, states, jax.numpy.zeros((6, 1, 9, 2)), None)
     assert seen == [(3, 1, 1, 2)]
     np.testing.assert_array_equal(found, states * 2)
 

@@ -112,6 +112,32 @@ def test_accelerators_take_all_rows(monkeypatch):
     compare(arrays_of(), MASKS["blocks"], AROUND["graph"], by_row=False)
 
 
+@pytest.mark.parametrize("around", ["eager", "graph", "XLA"])
+@pytest.mark.parametrize("most, by_row", [(2**20, False), (1, True)])
+def test_second_derivatives(monkeypatch, most, by_row, around):
+    monkeypatch.setattr(tensorflow_kernels, "MOST_NUMBERS", most)
+    arrays, keep = [tf.constant(array) for array in arrays_of()], keep_mask(by_row, 6)
+    mask = tf.constant(MASKS["padding"])
+
+    def twice(attend):
+        def second(*arrays):
+            with tf.GradientTape() as outer:
+                outer.watch(arrays)
+                with tf.GradientTape() as tape:
+                    tape.watch(arrays)
+                    loss = tf.reduce_sum(attend(*arrays) * STATES)
+                slopes = tape.gradient(loss, arrays)
+                total = tf.add_n([tf.reduce_sum(slope**2) for slope in slopes])
+            return outer.gradient(total, arrays)
+
+        return AROUND[around](second)(*arrays)
+
+    found = twice(lambda *qkv: tensorflow_kernels.dropped_attention(*qkv, SEED, STEPS, mask))
+    wanted = twice(lambda *qkv: step_by_step(*qkv, mask, keep))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
 def test_no_rows():
     empty = [array[:0] for array in arrays_of()]
     found = tensorflow_kernels.dropped_attention(*empty, SEED, STEPS)
