@@ -1,5 +1,7 @@
 """Arrays in memory that every backend takes over as it lies."""
 
+import os
+
 import numpy as np
 
 ALIGNMENT = 64  # bytes: XLA and TensorFlow copy what lies otherwise
@@ -23,3 +25,18 @@ def empty(shape, dtype):
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + size].view(dtype).reshape(shape)
+
+
+def is_mapped(array):
+    """Whether an array lies in pages of a file that are this process's own once written to.
+
+    Not on Windows, where a file that is mapped cannot be replaced.
+
+    Args:
+        array: numpy array. Itself a `numpy.memmap` of mode `"c"`, or a view of one.
+    """
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap):
+            return array.mode == "c" and os.name != "nt"
+        array = array.base
+    return False

@@ -112,9 +112,10 @@ def tokenization(name, data):
     return run
 
 
-def loading(size, data):
+def loading(size, data, written_by="export_to_transformers"):
+    """From files of transformers."""
     folder = tempfile.mkdtemp()
-    _backbone(size).export_to_transformers(folder)
+    getattr(_backbone(size), written_by)(folder)
     x = {name: array[:1] for name, array in sizes.dense_inputs().items()}
 
     def run():
@@ -125,6 +126,10 @@ def loading(size, data):
         return 1
 
     return run
+
+
+def loading_own_files(size, data):
+    return loading(size, data, written_by="save_to_preset")
 
 
 def one_request(name, data):

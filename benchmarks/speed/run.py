@@ -53,11 +53,16 @@ JOBS = {
     # Requests to a SavedModel, of one text and of 32.
     "one_request": (("sst2",), (), {"transformers": TRANSFORMERS, SERVED: OURS}),
     "serving": (("sst2",), (), {"transformers": TRANSFORMERS, SERVED: OURS}),
-    "loading": (("base",), (OURS,), {"transformers": TRANSFORMERS}),
+    "loading": (
+        ("base",),
+        (OURS, f"{OURS}:loading_own_files"),
+        {"transformers": TRANSFORMERS},
+    ),
 }
 NAMES = {
     OURS: "keras_bert_zoo",
     f"{OURS}:memory_with_remat": "keras_bert_zoo, remat",
+    f"{OURS}:loading_own_files": "keras_bert_zoo, its own files",
     HUB: "KerasHub",
 }
 

@@ -3,23 +3,40 @@
 import collections
 import importlib.util
 import json
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from keras_bert_zoo import memory
 from keras_bert_zoo.checkpoints.errors import CheckpointError
 from keras_bert_zoo.checkpoints.pickle_reader import PickleReader
 
 # What numpy reads from the file as it lies there. The library brings the other types.
 MAPPED = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
+# The format's names of numpy's types.
+TYPES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "uint64": "U64",
+    "uint32": "U32",
+    "uint16": "U16",
+    "uint8": "U8",
+    "bool": "BOOL",
+}
 
 
 class SafetensorsReader(collections.abc.Mapping):
     """The tensors of a safetensors file: float ones mapped into memory, read when they are used.
 
-    Such an array is not to be written to, and changes with the file: copy what is kept.
+    What is written to such an array stays in this process. An array that is asked for again is the
+    same memory; and whoever writes over the file, rather than replaces it, changes the array.
 
     Args:
         path: str or Path.
@@ -41,7 +58,7 @@ class SafetensorsReader(collections.abc.Mapping):
         with open(path, "rb") as file:
             start = 8 + int.from_bytes(file.read(8), "little")
             self._entries = json.loads(file.read(start - 8))
-        self._data = np.memmap(path, mode="r")[start:]
+        self._data = np.memmap(path, mode="c")[start:]
 
     @property
     def metadata(self):
@@ -179,12 +196,45 @@ def read_json(path, kind=dict):
 
 
 def save_safetensors(tensors, path, metadata=None):
-    """Writes a dict of numpy arrays as a safetensors file."""
-    from safetensors.numpy import save_file
+    """Writes a safetensors file whose large tensors every backend can take over as they lie.
 
+    The library's own writer puts them anywhere. Here the header is filled up, and tensors of whole
+    lines of `memory.ALIGNMENT` bytes come first.
+
+    Args:
+        tensors: dict of str to numpy array, of the types in `TYPES`.
+        path: str or Path.
+        metadata: dict of str to str, or None. Texts beside the tensors.
+
+    Raises:
+        TypeError: a tensor is of another type.
+
+    Source: https://huggingface.co/docs/safetensors, "Format".
+    """
     # Not `ascontiguousarray`, which gives a scalar a dimension.
-    save_file({k: np.asarray(v, order="C") for k, v in tensors.items()}, str(path), metadata)
-    # The library lets only the owner read the file; like any other it should follow the umask.
-    umask = os.umask(0)
-    os.umask(umask)
-    os.chmod(path, 0o666 & ~umask)
+    arrays = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+    arrays = {name: a.astype(a.dtype.newbyteorder("<"), copy=False) for name, a in arrays.items()}
+    in_order = sorted(arrays.items(), key=_place)
+    header, end = {"__metadata__": metadata} if metadata else {}, 0
+    for name, array in in_order:
+        if array.dtype.name not in TYPES:
+            raise TypeError(f"{name!r} is of type {array.dtype}, which safetensors does not know.")
+        start, end = end, end + array.nbytes
+        header[name] = {
+            "dtype": TYPES[array.dtype.name],
+            "shape": array.shape,
+            "data_offsets": [start, end],
+        }
+    header = json.dumps(header, ensure_ascii=False).encode()
+    header += b" " * (-(8 + len(header)) % memory.ALIGNMENT)
+    with open(path, "wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for _, array in in_order:
+            # Not `tofile`, which takes no disk that is full for an error.
+            file.write(array.reshape(-1).view("uint8"))
+
+
+def _place(item):
+    """Where a tensor stands among others: wide numbers before narrow ones, each on its own grid."""
+    name, array = item
+    return array.nbytes % memory.ALIGNMENT != 0, -array.itemsize, name

@@ -1,4 +1,4 @@
-"""Fills Keras variables with one copy of each array, wherever a backend takes over its memory."""
+"""Fills Keras variables with arrays of files: with one copy of each, or none."""
 
 import concurrent.futures
 import itertools
@@ -19,29 +19,42 @@ STRIPE = 32  # rows that are turned at a time: as many float32 as two lines of t
 def fill(values):
     """Gives variables their values.
 
-    The arrays may lie in a file: nothing of them is kept. Several threads copy, as the first touch
-    of fresh memory takes longer than the copy itself. Of what is copied twice, as bfloat16 is, and
-    weights that go to a GPU, a few lie in memory at a time.
+    An array that lies in a mapped file (`memory.is_mapped`) becomes the variable's own memory where
+    the backend takes it as it lies: nothing is read before it is used. PyTorch takes turned
+    matrices too; see `training.torch_weights`. Of all others nothing is kept. Several threads copy,
+    as the first touch of fresh memory takes longer than the copy itself. Of what is copied twice,
+    as bfloat16 is, and weights that go to a GPU, a few lie in memory at a time.
 
     Args:
         values: iterable of pairs of a Keras variable and a list of numpy arrays that make it up,
-            side by side along the last axis.
+            side by side along the last axis. No two variables get one array.
     """
     values = iter(values)
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         while some := list(itertools.islice(values, 4 * THREADS)):
-            copies = pool.map(lambda pair: _joined(*pair), some)
-            for (variable, _), array in zip(some, copies, strict=True):
+            wholes = pool.map(lambda pair: _whole(*pair), some)
+            for (variable, _), array in zip(some, wholes, strict=True):
                 _hand_over(variable, array)
 
 
-def _joined(variable, arrays):
+def _whole(variable, arrays):
+    """A variable's value as one array that nothing else holds."""
     dtype = GATHERED_IN.get(variable.dtype, "float64")
+    if len(arrays) == 1 and arrays[0].dtype == dtype and _can_be_kept(arrays[0]):
+        return arrays[0]
     whole = memory.empty(tuple(variable.shape), dtype)
     places = [whole] if len(arrays) == 1 else np.split(whole, len(arrays), axis=-1)
     for place, array in zip(places, arrays, strict=True):
         _copy(np.asarray(array), place)
     return whole
+
+
+def _can_be_kept(array):
+    """Whether the backend takes over an array, and that is its variable's alone."""
+    if not memory.is_mapped(array):
+        return False
+    as_made = array.flags.c_contiguous and array.ctypes.data % memory.ALIGNMENT == 0
+    return as_made or keras.backend.backend() == "torch"
 
 
 def _copy(array, place):

@@ -1,4 +1,4 @@
-"""Weights get their values in one copy, and keep nothing of where they came from."""
+"""Weights get their values in one copy, or lie in a mapped file: they keep nothing else."""
 
 import weakref
 
@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_bert_zoo import memory
 from keras_bert_zoo.checkpoints import variables
+from keras_bert_zoo.checkpoints.readers import SafetensorsReader, save_safetensors
 from keras_bert_zoo.checkpoints.variables import fill
 
 DRAW = np.random.default_rng(7)
@@ -79,16 +80,57 @@ def test_the_one_copy_is_what_the_variable_holds(monkeypatch, dtype):
         places.append(copy.ctypes.data)
         return copy
 
-    joined = variables._joined
-    monkeypatch.setattr(variables, "_joined", noted)
+    joined = variables._whole
+    monkeypatch.setattr(variables, "_whole", noted)
     variable = keras.Variable(np.zeros((700, 300)), dtype=dtype)
     fill([(variable, [random(300, 700).T])])
-    value = variable.value
-    if keras.backend.backend() == "torch":
-        value = value.detach()
-    elif keras.backend.backend() == "tensorflow":
-        value = value.read_value().__array__()
-    assert [np.asarray(value).ctypes.data] == places
+    assert [address(variable)] == places
+
+
+# How a matrix of a file comes, and which backends take it as it lies.
+MAPPED = {
+    "as it is": (lambda array: array, ("tensorflow", "jax", "torch")),
+    "turned": (lambda array: array.T, ("torch",)),
+    "not on a line of the cache": (
+        lambda array: array.reshape(-1)[8:-16].reshape(39, 24),
+        ("torch",),
+    ),
+    "of another type": (lambda array: array.astype("float64"), ()),
+}
+
+
+@pytest.mark.parametrize("kind", MAPPED)
+def test_a_mapped_array_becomes_the_variable(tmp_path, kind):
+    change, backends = MAPPED[kind]
+    array = change(mapped(tmp_path, random(40, 24)))
+    values = np.array(array)
+    variable = keras.Variable(np.zeros(array.shape), dtype="float32")
+    fill([(variable, [array])])
+    np.testing.assert_array_equal(ops.convert_to_numpy(variable), values)
+    is_taken = keras.backend.backend() in backends
+    assert (address(variable) == array.ctypes.data) == is_taken
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_training_leaves_the_file_alone(tmp_path, turned):
+    kernel = random(5, 64)
+    array = mapped(tmp_path, kernel.T if turned else kernel)
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    dense = keras.layers.Dense(64)
+    dense.build((None, 5))
+    fill([(dense.kernel, [array.T if turned else array])])
+    train_and_assign(dense, kernel)
+    assert path.read_bytes() == content
+    np.testing.assert_array_equal(SafetensorsReader(path)["a"], kernel.T if turned else kernel)
+
+
+def test_what_lies_in_a_file(tmp_path):
+    array = mapped(tmp_path, random(4, 16))
+    assert all(memory.is_mapped(view) for view in (array, array.T, array[1:], array.reshape(-1)))
+    read_only = np.memmap(next(tmp_path.iterdir()), mode="r")
+    others = (np.array(array), array + 1, read_only, read_only[8:], np.zeros(3))
+    assert not any(memory.is_mapped(other) for other in others)
 
 
 def test_a_filled_variable_trains():
@@ -96,9 +138,30 @@ def test_a_filled_variable_trains():
     dense.build((None, 5))
     kernel = random(5, 3)
     fill([(dense.kernel, [kernel])])
+    train_and_assign(dense, kernel)
+
+
+def mapped(folder, array):
+    save_safetensors({"a": array}, folder / "a.safetensors")
+    return SafetensorsReader(folder / "a.safetensors")["a"]
+
+
+def address(variable):
+    """Where the numbers of a variable lie."""
+    value = variable.value
+    if keras.backend.backend() == "torch":
+        return value.data_ptr()
+    if keras.backend.backend() == "tensorflow":
+        value = value.read_value().__array__()
+    return np.asarray(value).ctypes.data
+
+
+def train_and_assign(dense, kernel):
+    """Asserts what a step of training, and an assignment, make of a kernel."""
+    inputs, units = kernel.shape
     model = keras.Sequential([dense])
     model.compile(keras.optimizers.SGD(0.5), "mse")
-    x, y = random(4, 5), random(4, 3)
+    x, y = random(4, inputs), random(4, units)
     model.train_on_batch(x, y)
     step = 2 * x.T @ (x @ kernel - y) / y.size  # the gradient of the mean of squares
     np.testing.assert_allclose(ops.convert_to_numpy(dense.kernel), kernel - 0.5 * step, atol=1e-5)
@@ -115,7 +178,7 @@ def test_whole_numbers_stay_whole():
 
 def test_few_copies_lie_in_memory_at_a_time(monkeypatch):
     """Of weights that the backend copies once more."""
-    alive, most, joined = [], [], variables._joined
+    alive, most, joined = [], [], variables._whole
 
     def counted(variable, arrays):
         copy = joined(variable, arrays)
@@ -123,7 +186,7 @@ def test_few_copies_lie_in_memory_at_a_time(monkeypatch):
         most.append(sum(array() is not None for array in alive))
         return copy
 
-    monkeypatch.setattr(variables, "_joined", counted)
+    monkeypatch.setattr(variables, "_whole", counted)
     monkeypatch.setattr(variables, "THREADS", 2)
     targets = [keras.Variable(np.zeros(9), dtype="bfloat16") for _ in range(60)]
     fill((variable, [random(9)]) for variable in targets)
