@@ -43,6 +43,7 @@ MAY_IMPORT_BACKENDS = {
     "layers.torch_block",
     "layers.torch_products",
     "tasks.torch_lanes",
+    "training.tensorflow_steps",
     "training.torch_adamw",
     "training.torch_clipping",
     "training.torch_random",

@@ -38,7 +38,7 @@ class AdamW(Sparing, keras.optimizers.AdamW):
         decays = self.decays(variable)
         first, second = self.bias_corrections(variable.dtype)
         correction = ops.sqrt(second) / first
-        if keras.backend.backend() == "torch" and not self.amsgrad:
+        if keras.backend.backend() != "jax" and not self.amsgrad:
             self._update_in_place(gradient, variable, rate, decays, correction)
             return
         if decays:
@@ -47,11 +47,17 @@ class AdamW(Sparing, keras.optimizers.AdamW):
         super().update_step(gradient, variable, rate if self.bias_correction else rate / correction)
 
     def _update_in_place(self, gradient, variable, rate, decays, correction):
-        from keras_bert_zoo.training import torch_adamw
+        if keras.backend.backend() == "torch":
+            from keras_bert_zoo.training.torch_adamw import update
 
+            value = variable.value
+        else:
+            from keras_bert_zoo.training.tensorflow_steps import update
+
+            value = variable  # Keras passes TensorFlow's own
         index = self._get_variable_index(variable)
-        torch_adamw.update(
-            variable.value,
+        update(
+            value,
             self._momentums[index].value,
             self._velocities[index].value,
             ops.cast(gradient, variable.dtype),

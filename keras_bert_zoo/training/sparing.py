@@ -44,11 +44,13 @@ class Sparing:
 
     def _clip_gradients(self, grads):
         limit = self.global_clipnorm or 0
-        if keras.backend.backend() != "torch" or self.clipnorm or limit <= 0:
+        if keras.backend.backend() == "jax" or self.clipnorm or limit <= 0:
             return super()._clip_gradients(grads)
-        from keras_bert_zoo.training import torch_clipping
-
-        return torch_clipping.clip_by_global_norm(grads, limit)
+        if keras.backend.backend() == "torch":
+            from keras_bert_zoo.training.torch_clipping import clip_by_global_norm
+        else:
+            from keras_bert_zoo.training.tensorflow_steps import clip_by_global_norm
+        return clip_by_global_norm(grads, limit)
 
     def _apply_weight_decay(self, variables):
         """Does nothing: `update_step` decays, since it knows each weight's own rate."""
