@@ -102,6 +102,9 @@ class ArrayExamples:
         arrays: dict of numpy arrays with one first axis.
     """
 
+    # They stay as long as they are.
+    buckets = None
+
     def __init__(self, arrays):
         self.arrays = arrays
         mask = np.asarray(arrays["padding_mask"]).astype(bool)

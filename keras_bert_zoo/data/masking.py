@@ -268,6 +268,7 @@ class FoundMasks:
     def __init__(self, examples, positions):
         self.examples, self.positions = examples, positions
         self.lengths, self.count, self.owners = examples.lengths, examples.count, examples.owners
+        self.buckets = examples.buckets
 
     def __len__(self):
         return len(self.examples)

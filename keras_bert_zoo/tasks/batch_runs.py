@@ -1,14 +1,13 @@
 """A model's outputs for batches; on CPUs in parts that fit in their caches."""
 
 import functools
-import itertools
 import math
 
 import keras
 import numpy as np
 from keras import tree
 
-from keras_bert_zoo.data.batching import fill_rows
+from keras_bert_zoo.data.batching import bucket_for, fill_rows
 from keras_bert_zoo.layers.devices import is_cpu
 
 # Most numbers between the two layers of a feed-forward network: 16 MiB in float32.
@@ -31,18 +30,19 @@ def run_whole(model, batches):
     return map(functools.partial(_run_part, model), ((*batch, True) for batch in batches))
 
 
-def run_in_parts(model, batches, trim):
+def run_in_parts(model, batches, lengths):
     """As `run_whole`, faster on CPUs: part by part, and on PyTorch two parts at a time.
 
     Args:
         model, batches: as there.
-        trim: bool. Whether the outputs of a part may be as long as its own longest row.
+        lengths: rising ints or None. How long the outputs of a part may be, where that need not be
+            as long as its batch.
 
     Yields:
         as there, for each part of a batch; instead of True whether it is the batch's last.
     """
     run = functools.partial(_run_part, model)
-    parts = (part for batch in batches for part in _parts(model, *batch, trim))
+    parts = (part for batch in batches for part in _parts(model, *batch, lengths))
     if keras.backend.backend() == "torch":
         from keras_bert_zoo.tasks import torch_lanes
 
@@ -51,15 +51,20 @@ def run_in_parts(model, batches, trim):
     return map(run, parts)
 
 
-def _parts(model, inputs, numbers, trim):
+def _parts(model, inputs, numbers, lengths):
     """Yields the input dict of some rows, their numbers, and whether they are the batch's last."""
-    rows = len(inputs["token_ids"])
-    for part in _slices(rows, len(numbers), _most_rows(model, inputs), model.shapes_cost):
-        size = part.stop - part.start
-        chosen = {name: fill_rows(array[part], size) for name, array in inputs.items()}
-        if trim and not model.shapes_cost:
-            chosen = _trimmed(chosen)
-        yield chosen, numbers[part], part.stop >= len(numbers)
+    rows, stop = len(inputs["token_ids"]), 0
+    while stop < max(len(numbers), 1):
+        start, left = stop, rows - stop
+        rest = _trimmed(_some(inputs, slice(start, rows)), lengths)
+        most = min(_most_rows(model, rest), rows)
+        if model.shapes_cost:  # one number of rows for each length
+            stop = start + most
+            part = {name: fill_rows(array[:most], most) for name, array in rest.items()}
+        else:  # parts about alike, each as long as it must be
+            stop = start + -(-left // -(-left // most))
+            part = _trimmed(_some(rest, slice(stop - start)), lengths)
+        yield part, numbers[start:stop], stop >= len(numbers)
 
 
 def _most_rows(model, inputs):
@@ -69,25 +74,17 @@ def _most_rows(model, inputs):
     return max(1, MOST_NUMBERS // (math.prod(axes) * model.config.intermediate_dim))
 
 
-def _slices(rows, real, most, same_size):
-    """Slices of at most so many rows, about alike or of one size, until all real rows are in.
-
-    Those of one size may go beyond the last row.
-    """
-    if rows <= most:
-        return [slice(0, rows)]
-    if same_size:
-        borders = range(0, rows + most, most)
-    else:
-        borders = np.linspace(0, rows, -(-rows // most) + 1).astype(int).tolist()
-    return [slice(a, b) for a, b in itertools.pairwise(borders) if a < max(real, 1)]
+def _some(inputs, rows):
+    return {name: array[rows] for name, array in inputs.items()}
 
 
-def _trimmed(inputs):
-    """The inputs without the columns that hold padding alone."""
+def _trimmed(inputs, lengths):
+    """The inputs as long as the shortest of some lengths that holds all real tokens."""
+    if lengths is None:
+        return inputs
     mask = inputs["padding_mask"]
     (real,) = np.nonzero(mask.reshape(-1, mask.shape[-1]).any(axis=0))
-    columns = slice(0, real[-1] + 1 if len(real) else 1)
+    columns = slice(bucket_for(real[-1] + 1 if len(real) else 1, lengths))
     return {
         name: array[..., columns] if name in _BY_TOKEN else array for name, array in inputs.items()
     }

@@ -4,7 +4,7 @@ import keras
 from keras import tree
 
 from keras_bert_zoo.data.backend_dataset import is_stream
-from keras_bert_zoo.data.batching import ArrayExamples, Batches
+from keras_bert_zoo.data.batching import Batches
 from keras_bert_zoo.tasks.batch_runs import run_in_parts, run_whole
 from keras_bert_zoo.tasks.feed import DEFAULT_BATCH_SIZE, Feed, first_examples, validation_parts
 from keras_bert_zoo.tasks.filled_batches import FilledBatchModel
@@ -210,7 +210,7 @@ class TextModel(TextCoding, FilledBatchModel):
     def _run_batches(self, examples, batches, whole=False):
         if whole:
             return run_whole(self, batches)
-        return run_in_parts(self, batches, trim=not isinstance(examples, ArrayExamples))
+        return run_in_parts(self, batches, examples.buckets)
 
 
 def _announced(batches, watch, step):

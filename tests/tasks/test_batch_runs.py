@@ -1,6 +1,6 @@
 """Batches that are run in parts give what they give as a whole."""
 
-import itertools
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -40,19 +40,48 @@ def in_one(predict, monkeypatch):
         return predict()
 
 
-@given(st.integers(0, 40), st.integers(1, 40), st.booleans(), st.data())
-def test_slices_hold_every_real_row_once(rows, most, same_size, data):
-    real = data.draw(st.integers(0, rows))
-    found = batch_runs._slices(rows, real, most, same_size)
-    assert found[0].start == 0
-    assert all(one.stop == other.start for one, other in itertools.pairwise(found))
-    assert found[-1].start < max(real, 1) and found[-1].stop >= real
-    sizes = [part.stop - part.start for part in found]
-    assert max(sizes) <= most
-    if rows > most and same_size:
-        assert set(sizes) == {most} and len(found) == -(-max(real, 1) // most)
-    else:
-        assert max(sizes) - min(sizes) <= 1 and len(found) <= max(1, -(-rows // most))
+@given(
+    lengths=st.lists(st.integers(0, 32), min_size=1, max_size=40),
+    filled=st.integers(0, 9),
+    most_tokens=st.integers(1, 400),
+    buckets=st.sampled_from([None, (8, 16, 32), range(1, 33)]),
+    is_sorted=st.booleans(),
+    shapes_cost=st.booleans(),
+)
+def test_parts_hold_every_real_row_once(
+    lengths, filled, most_tokens, buckets, is_sorted, shapes_cost
+):
+    lengths = np.array(sorted(lengths, reverse=True) if is_sorted else lengths)
+    rows = len(lengths) + filled
+    mask = np.arange(32) < np.append(lengths, [0] * filled)[:, None]
+    ids = np.where(mask, np.arange(rows)[:, None] + 1, 0)
+    numbers = 100 + np.arange(len(lengths))
+    model = SimpleNamespace(
+        shapes_cost=shapes_cost, config=SimpleNamespace(intermediate_dim=batch_runs.MOST_NUMBERS)
+    )
+    model.config.intermediate_dim //= most_tokens
+    inputs = {"token_ids": ids, "padding_mask": mask, "of_rows": np.arange(rows)}
+    parts = list(batch_runs._parts(model, inputs, numbers, buckets))
+    np.testing.assert_array_equal(np.concatenate([found for _, found, _ in parts]), numbers)
+    assert [is_last for *_, is_last in parts] == [False] * (len(parts) - 1) + [True]
+    shapes = {}
+    for part, found, _ in parts:
+        places = found - 100
+        (size, width), real = part["token_ids"].shape, len(found)
+        np.testing.assert_array_equal(part["of_rows"][:real], places)
+        np.testing.assert_array_equal(part["token_ids"][:real], ids[places, :width])
+        np.testing.assert_array_equal(part["padding_mask"][:real], mask[places, :width])
+        assert lengths[places].max(initial=0) <= width and not part["padding_mask"][real:].any()
+        assert size == 1 or size * width * model.config.intermediate_dim <= batch_runs.MOST_NUMBERS
+        if buckets is None:
+            assert width == 32
+        elif shapes_cost:
+            assert width in buckets
+        else:
+            assert width == next(b for b in buckets if b >= lengths[places].max(initial=1))
+        shapes.setdefault(width, set()).add(size)
+    if shapes_cost:
+        assert all(len(sizes) == 1 for sizes in shapes.values())
 
 
 def test_texts(small_parts, calls, monkeypatch):
@@ -63,7 +92,7 @@ def test_texts(small_parts, calls, monkeypatch):
     parts = shapes(calls)[1:]
     assert all(rows * length <= 96 for rows, length in parts)
     if COMPILED:  # 11 texts in a batch of 32 rows; the other rows are not run
-        assert parts == [(3, 32)] * 4
+        assert parts == [(3, 32), (12, 8)]
     else:
         longest = max(len(found) for found in PREPROCESSOR.encode(toys.TEXTS))
         widths = [length for _, length in parts]
