@@ -105,7 +105,7 @@ class Pretrained:
         return dtype
 
     def load_into(self, variables, heads=None, ignore=()):
-        """Fills Keras variables; see `checkpoints.transfer.load`."""
+        """Fills Keras variables, which may keep its memory: once. See `transfer.load`."""
         if self.own is not None:
             return transfer.load_own(variables, self.own, self.source)
         return transfer.load(variables, self.foreign, heads, ignore)

@@ -207,10 +207,12 @@ def save_safetensors(tensors, path, metadata=None):
         metadata: dict of str to str, or None. Texts beside the tensors.
 
     Raises:
-        TypeError: a tensor is of another type.
+        TypeError: a tensor is of another type, or a text none.
 
     Source: https://huggingface.co/docs/safetensors, "Format".
     """
+    if not all(isinstance(text, str) for pair in (metadata or {}).items() for text in pair):
+        raise TypeError(f"metadata must be texts; got {metadata!r}.")
     # Not `ascontiguousarray`, which gives a scalar a dimension.
     arrays = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     arrays = {name: a.astype(a.dtype.newbyteorder("<"), copy=False) for name, a in arrays.items()}
@@ -218,7 +220,7 @@ def save_safetensors(tensors, path, metadata=None):
     header, end = {"__metadata__": metadata} if metadata else {}, 0
     for name, array in in_order:
         if array.dtype.name not in TYPES:
-            raise TypeError(f"{name!r} is of type {array.dtype}, which safetensors does not know.")
+            raise TypeError(f"{name!r} is of type {array.dtype}; this writes {', '.join(TYPES)}.")
         start, end = end, end + array.nbytes
         header[name] = {
             "dtype": TYPES[array.dtype.name],

@@ -21,13 +21,13 @@ def fill(values):
 
     An array that lies in a mapped file (`memory.is_mapped`) becomes the variable's own memory where
     the backend takes it as it lies: nothing is read before it is used. PyTorch takes turned
-    matrices too; see `training.torch_weights`. Of all others nothing is kept. Several threads copy,
-    as the first touch of fresh memory takes longer than the copy itself. Of what is copied twice,
-    as bfloat16 is, and weights that go to a GPU, a few lie in memory at a time.
+    matrices too; see `training.torch_steps.lay_in_order`. Of all others nothing is kept. Several
+    threads copy, as the first touch of fresh memory takes longer than the copy itself. Of what is
+    copied twice, as bfloat16 is, and weights that go to a GPU, a few lie in memory at a time.
 
     Args:
         values: iterable of pairs of a Keras variable and a list of numpy arrays that make it up,
-            side by side along the last axis. No two variables get one array.
+            side by side along the last axis. Each array is for one variable, once.
     """
     values = iter(values)
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
@@ -38,7 +38,7 @@ def fill(values):
 
 
 def _whole(variable, arrays):
-    """A variable's value as one array that nothing else holds."""
+    """A variable's value as one array: a copy, or pages of a file."""
     dtype = GATHERED_IN.get(variable.dtype, "float64")
     if len(arrays) == 1 and arrays[0].dtype == dtype and _can_be_kept(arrays[0]):
         return arrays[0]
@@ -50,7 +50,7 @@ def _whole(variable, arrays):
 
 
 def _can_be_kept(array):
-    """Whether the backend takes over an array, and that is its variable's alone."""
+    """Whether an array lies in a file, and as the backend takes it over."""
     if not memory.is_mapped(array):
         return False
     as_made = array.flags.c_contiguous and array.ctypes.data % memory.ALIGNMENT == 0

@@ -109,10 +109,10 @@ def _by_rows(function, results, most, query, key, *others):
         parts = (tf.range(tf.shape(query)[0]), query, key, *others)
         return tf.map_fn(run, parts, parallel_iterations=1, fn_output_signature=signature)
 
-    sizes = (*query.shape[:3], key.shape[2])
     if most is None:
         return whole()
-    if None not in sizes:  # where nothing is asked in the graph, second derivatives compile
+    sizes = (*query.shape[:3], key.shape[2])
+    if None not in sizes:  # until a process has met two shapes; XLA differentiates no `cond` twice
         return whole() if math.prod(sizes) <= most else row_by_row()
     # In 64 bits: the largest batches have more than 2**31.
     numbers = tf.reduce_prod(tf.shape(query, "int64")[:3]) * tf.shape(key, "int64")[2]

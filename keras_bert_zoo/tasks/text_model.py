@@ -105,6 +105,14 @@ class TextModel(TextCoding, FilledBatchModel):
             validation_freq=validation_freq,
         )
 
+    def make_train_function(self, force=False):
+        """As `keras.Model.make_train_function`; weights then lie as an optimizer's arrays do."""
+        if keras.backend.backend() == "torch":
+            from keras_bert_zoo.training import torch_steps
+
+            torch_steps.lay_in_order(self.trainable_variables)
+        return super().make_train_function(force)
+
     def evaluate(
         self,
         x=None,

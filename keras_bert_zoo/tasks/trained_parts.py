@@ -1,7 +1,5 @@
 """Which weights of a task are trained: not the frozen ones, nor those that no output depends on."""
 
-import keras
-
 from keras_bert_zoo.training.freezing import freeze, frozen_choice
 
 
@@ -44,13 +42,6 @@ class PartlyTrained:
     def non_trainable_weights(self):
         trained = {id(weight) for weight in self.trainable_weights}
         return [weight for weight in self.weights if id(weight) not in trained]
-
-    def make_train_function(self, force=False):
-        if keras.backend.backend() == "torch":
-            from keras_bert_zoo.training import torch_weights
-
-            torch_weights.lay_in_order(self.trainable_variables)
-        return super().make_train_function(force)
 
     def freeze(self, frozen):
         """Chooses what of the backbone stays as it is in training, and compiles anew.

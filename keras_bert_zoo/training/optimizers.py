@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_bert_zoo.spelling import did_you_mean
 from keras_bert_zoo.training.lamb import Lamb
-from keras_bert_zoo.training.sparing import Sparing
+from keras_bert_zoo.training.sparing import Sparing, backend_steps
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -38,35 +38,26 @@ class AdamW(Sparing, keras.optimizers.AdamW):
         decays = self.decays(variable)
         first, second = self.bias_corrections(variable.dtype)
         correction = ops.sqrt(second) / first
-        if keras.backend.backend() != "jax" and not self.amsgrad:
-            self._update_in_place(gradient, variable, rate, decays, correction)
+        steps = backend_steps(variable.dtype)
+        if steps is not None and not self.amsgrad:
+            index = self._get_variable_index(variable)
+            steps.update(
+                # On TensorFlow Keras passes its own.
+                variable.value if isinstance(variable, keras.Variable) else variable,
+                self._momentums[index].value,
+                self._velocities[index].value,
+                ops.cast(gradient, variable.dtype),
+                alpha=rate * correction if self.bias_correction else rate,
+                decay=rate * self.weight_decay if decays else None,
+                beta_1=self.beta_1,
+                beta_2=self.beta_2,
+                epsilon=self.epsilon,
+            )
             return
         if decays:
             self.assign_sub(variable, ops.multiply(variable, rate * self.weight_decay))
         # Keras's own step corrects.
         super().update_step(gradient, variable, rate if self.bias_correction else rate / correction)
-
-    def _update_in_place(self, gradient, variable, rate, decays, correction):
-        if keras.backend.backend() == "torch":
-            from keras_bert_zoo.training.torch_adamw import update
-
-            value = variable.value
-        else:
-            from keras_bert_zoo.training.tensorflow_steps import update
-
-            value = variable  # Keras passes TensorFlow's own
-        index = self._get_variable_index(variable)
-        update(
-            value,
-            self._momentums[index].value,
-            self._velocities[index].value,
-            ops.cast(gradient, variable.dtype),
-            alpha=rate * correction if self.bias_correction else rate,
-            decay=rate * self.weight_decay if decays else None,
-            beta_1=self.beta_1,
-            beta_2=self.beta_2,
-            epsilon=self.epsilon,
-        )
 
     def get_config(self):
         return {**super().get_config(), "bias_correction": self.bias_correction}

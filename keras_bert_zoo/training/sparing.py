@@ -43,14 +43,10 @@ class Sparing:
         super().apply([_dense(gradient) for gradient in grads], trainable_variables)
 
     def _clip_gradients(self, grads):
-        limit = self.global_clipnorm or 0
-        if keras.backend.backend() == "jax" or self.clipnorm or limit <= 0:
+        steps, limit = backend_steps(), self.global_clipnorm or 0
+        if steps is None or self.clipnorm or limit <= 0:
             return super()._clip_gradients(grads)
-        if keras.backend.backend() == "torch":
-            from keras_bert_zoo.training.torch_clipping import clip_by_global_norm
-        else:
-            from keras_bert_zoo.training.tensorflow_steps import clip_by_global_norm
-        return clip_by_global_norm(grads, limit)
+        return steps.clip_by_global_norm(grads, limit)
 
     def _apply_weight_decay(self, variables):
         """Does nothing: `update_step` decays, since it knows each weight's own rate."""
@@ -76,6 +72,24 @@ class Sparing:
             "no_decay": list(self.no_decay),
             "layer_decay": self.layer_decay,
         }
+
+
+def backend_steps(dtype="float32"):
+    """The module of steps that the backend has operators for, or None.
+
+    Args:
+        dtype: str or `tf.DType`. Of the weights.
+    """
+    if keras.backend.backend() == "torch":
+        from keras_bert_zoo.training import torch_steps
+
+        return torch_steps
+    wide = keras.backend.standardize_dtype(dtype) in ("float32", "float64")
+    if keras.backend.backend() == "tensorflow" and wide:
+        from keras_bert_zoo.training import tensorflow_steps
+
+        return tensorflow_steps
+    return None
 
 
 def _dense(gradient):

@@ -9,6 +9,9 @@ import tensorflow as tf
 def update(value, momentum, velocity, gradient, alpha, decay, beta_1, beta_2, epsilon):
     """Moves one weight by Adam's rule, and its two running means with it.
 
+    Not for half precision: the operator takes its constants in the type of the weight, in which
+    `1 - beta_2` may be 0.
+
     Args:
         value, momentum, velocity: `tf.Variable`s of one shape.
         gradient: tensor of that shape.
@@ -34,7 +37,7 @@ def update(value, momentum, velocity, gradient, alpha, decay, beta_1, beta_2, ep
 
 
 def clip_by_global_norm(gradients, limit):
-    """As `torch_clipping.clip_by_global_norm`, of TensorFlow's tensors."""
+    """As `torch_steps.clip_by_global_norm`, of TensorFlow's tensors."""
     # Not `tf.clip_by_global_norm`, which takes gradients of one type alone.
     norm = tf.linalg.global_norm([tf.cast(g, "float32") for g in gradients if g is not None])
     scale = limit / tf.maximum(norm, limit) + (norm - norm)

@@ -125,12 +125,15 @@ def test_training_leaves_the_file_alone(tmp_path, turned):
     np.testing.assert_array_equal(SafetensorsReader(path)["a"], kernel.T if turned else kernel)
 
 
-def test_what_lies_in_a_file(tmp_path):
+def test_what_lies_in_a_file(tmp_path, monkeypatch):
     array = mapped(tmp_path, random(4, 16))
     assert all(memory.is_mapped(view) for view in (array, array.T, array[1:], array.reshape(-1)))
     read_only = np.memmap(next(tmp_path.iterdir()), mode="r")
     others = (np.array(array), array + 1, read_only, read_only[8:], np.zeros(3))
     assert not any(memory.is_mapped(other) for other in others)
+    with monkeypatch.context() as patch:
+        patch.setattr(memory.os, "name", "nt")  # where such a file could not be replaced
+        assert not memory.is_mapped(array)
 
 
 def test_a_filled_variable_trains():

@@ -429,9 +429,11 @@ def test_large_tensors_lie_on_lines_of_the_cache(tmp_path_factory, sizes, text):
         assert array.nbytes == 0 or place % grid == 0
 
 
-def test_a_type_that_the_format_lacks_is_named(tmp_path):
-    with pytest.raises(TypeError, match="'a' is of type complex64"):
+def test_what_is_not_written_is_named(tmp_path):
+    with pytest.raises(TypeError, match="'a' is of type complex64; this writes float64"):
         save_safetensors({"a": np.zeros(2, "complex64")}, tmp_path / "a.safetensors")
+    with pytest.raises(TypeError, match="metadata must be texts"):
+        save_safetensors({"a": np.zeros(2)}, tmp_path / "a.safetensors", {"n": 1})
     assert not list(tmp_path.iterdir())
 
 

@@ -112,10 +112,11 @@ def test_layer_decay_scales_weight_decay_too():
         )
 
 
-@pytest.mark.parametrize("size", [0.01, 1.0, float("inf")])
-def test_clipping_is_that_of_keras(size):
+@pytest.mark.parametrize("size, one", [(0.01, 1.0), (1.0, 1.0), (1.0, np.inf), (1.0, np.nan)])
+def test_clipping_is_that_of_keras(size, one):
     random = np.random.default_rng(0)
     arrays = [size * random.normal(size=shape).astype("float32") for shape in [(3, 4), (5,)]]
+    arrays[0][1, 2] *= one
     made = [
         optimizer(0.1, global_clipnorm=1.0)._clip_gradients(
             [ops.convert_to_tensor(array.copy()) for array in arrays] + [None]

@@ -1,0 +1,58 @@
+"""Steps of training by PyTorch's own operators: AdamW's in place, and clipping.
+
+Keras's make a dozen new tensors of each weight's size, which for an embedding table costs more than
+the rest of a training step.
+"""
+
+import torch
+
+
+@torch.no_grad()
+def update(value, momentum, velocity, gradient, alpha, decay, beta_1, beta_2, epsilon):
+    """Moves one weight by Adam's rule, and its two running means with it.
+
+    Args:
+        value, momentum, velocity, gradient: torch tensors of one shape; the first three change.
+        alpha: 0-d tensor. The learning rate with Adam's bias correction.
+        decay: 0-d tensor or None. The learning rate times the weight decay.
+        beta_1, beta_2, epsilon: float. Adam's constants, as Keras counts them.
+    """
+    if decay is not None:
+        value.mul_(1 - decay)
+    momentum.lerp_(gradient, 1 - beta_1)
+    velocity.mul_(beta_2).addcmul_(gradient, gradient, value=1 - beta_2)
+    step = velocity.sqrt().add_(epsilon)
+    torch.div(momentum, step, out=step)
+    value.sub_(step.mul_(alpha))
+
+
+@torch.no_grad()
+def clip_by_global_norm(gradients, limit):
+    """Scales gradients down, all by one factor, to a common norm of at most `limit`.
+
+    Args:
+        gradients: list of torch tensors and None.
+        limit: float, positive.
+
+    Returns:
+        list of new tensors and None. All NaN where one holds a number that is not finite, as in
+        Keras.
+    """
+    norm = torch.nn.utils.get_total_norm([g for g in gradients if g is not None])
+    scale = limit / norm.clamp(min=limit) + (norm - norm)
+    return [None if gradient is None else gradient * scale for gradient in gradients]
+
+
+def lay_in_order(variables):
+    """Copies weights that lie turned, as files of transformers hold kernels, the right way round.
+
+    A product reads either as fast. An optimizer's own arrays lie in order, and beside them each of
+    its steps would read a turned weight across, which takes it more than twice as long.
+
+    Args:
+        variables: iterable of Keras variables.
+    """
+    for variable in variables:
+        tensor = variable.value
+        if not tensor.is_contiguous():
+            tensor.data = tensor.data.contiguous()
