@@ -8,7 +8,8 @@ from keras import ops
 
 from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.devices import is_cpu
-from keras_bert_zoo.layers.dropout import STEPS, Dropout
+from keras_bert_zoo.layers.dropout import Dropout
+from keras_bert_zoo.layers.dropout_steps import STEPS
 from keras_bert_zoo.layers.initial_weights import initializer
 
 

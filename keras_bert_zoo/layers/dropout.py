@@ -3,8 +3,7 @@
 import keras
 from keras import ops
 
-# A rate is kept to a 65,536th: 0.1 is 0.100006.
-STEPS = 2**16
+from keras_bert_zoo.layers.dropout_steps import STEPS, scale_of
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -46,8 +45,3 @@ class Dropout(keras.layers.Dropout):
         from keras_bert_zoo.layers import tensorflow_kernels
 
         return tensorflow_kernels.random_mask(shape, steps, self.seed_generator.next())
-
-
-def scale_of(steps):
-    """The factor on what is kept where `steps` of `STEPS` values are dropped."""
-    return STEPS / (STEPS - steps)
