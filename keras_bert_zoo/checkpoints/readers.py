@@ -237,6 +237,10 @@ def save_safetensors(tensors, path, metadata=None):
 
 
 def _place(item):
-    """Where a tensor stands among others: wide numbers before narrow ones, each on its own grid."""
+    """Where a tensor stands among others.
+
+    Those of whole lines come first; of the rest wide numbers before narrow ones, so that each
+    begins at a multiple of its own width.
+    """
     name, array = item
     return array.nbytes % memory.ALIGNMENT != 0, -array.itemsize, name

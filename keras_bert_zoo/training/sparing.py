@@ -78,7 +78,7 @@ def backend_steps(dtype="float32"):
     """The module of steps that the backend has operators for, or None.
 
     Args:
-        dtype: str or `tf.DType`. Of the weights.
+        dtype: str or `tf.DType`. Of the weights. TensorFlow's operators are for wide numbers.
     """
     if keras.backend.backend() == "torch":
         from keras_bert_zoo.training import torch_steps
