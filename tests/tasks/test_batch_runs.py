@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import toys
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support import count_calls, scramble, tiny_backbone, tiny_classifier, tiny_tokenizer
 
@@ -43,11 +43,15 @@ def in_one(predict, monkeypatch):
 @given(
     lengths=st.lists(st.integers(0, 32), min_size=1, max_size=40),
     filled=st.integers(0, 9),
-    most_tokens=st.integers(1, 400),
+    most_tokens=st.sampled_from([1, 40, 100, 200, 400]),
     buckets=st.sampled_from([None, (8, 16, 32), range(1, 33)]),
     is_sorted=st.booleans(),
     shapes_cost=st.booleans(),
 )
+@example([32] * 7, 0, 100, None, True, True)
+@example([3] * 2, 0, 400, (8, 16, 32), True, True)
+@example([32, 9, 8, 8, 8], 1, 100, (8, 16, 32), True, True)
+@example([32, 9, 8, 8, 8], 1, 100, range(1, 33), True, False)
 def test_parts_hold_every_real_row_once(
     lengths, filled, most_tokens, buckets, is_sorted, shapes_cost
 ):
@@ -80,6 +84,7 @@ def test_parts_hold_every_real_row_once(
         else:
             assert width == next(b for b in buckets if b >= lengths[places].max(initial=1))
         shapes.setdefault(width, set()).add(size)
+    assert max(max(sizes) for sizes in shapes.values()) <= rows
     if shapes_cost:
         assert all(len(sizes) == 1 for sizes in shapes.values())
 
@@ -160,6 +165,7 @@ def test_masked_positions(small_parts, monkeypatch):
         assert one == (pytest.approx(other, abs=1e-5) if isinstance(other, float) else other)
     np.testing.assert_allclose(scores, whole[1], atol=1e-4)
     assert len(calls) > 4
+    assert len({length for _, length in shapes(calls)}) > 2
 
 
 def test_callbacks_get_whole_batches(small_parts, calls):
