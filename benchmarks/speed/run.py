@@ -6,6 +6,9 @@ Every side of a job is a process of its own: this package on each backend, trans
 KerasHub on the same backends, the bare matrix products of the model. They take rounds by turns (A B
 C A B C …); a side's speed is its median over the rounds, and what counts is the ratio to another.
 Prints markdown tables; `--results` keeps every round as JSON lines.
+
+With `--environments DIR` this package and transformers run in environments of their own, which
+`environments.py` makes: memory hangs on what else is installed.
 """
 
 import argparse
@@ -18,6 +21,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import environments
 import sizes
 
 HERE = Path(__file__).parent
@@ -76,17 +80,20 @@ class Side:
         job, what, data: as `worker.py` takes them.
         backend: str or None. Of Keras.
         cores: list of ints, or None. The processor's cores it may use; None for all.
+        folder: Path or None. Of the environments, one for each side.
     """
 
-    def __init__(self, name, module, job, what, data, backend, cores):
+    def __init__(self, name, module, job, what, data, backend, cores, folder=None):
         self.name = name
         module, _, other = module.partition(":")
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
         environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
         if backend is not None:
             environment["KERAS_BACKEND"] = backend
+        own = {OURS: backend, TRANSFORMERS: environments.TRANSFORMERS}.get(module)
+        python = environments.python_of(folder, own) if own else sys.executable
         self.process = subprocess.Popen(
-            [sys.executable, HERE / "worker.py", module, other or job, what, str(data)],
+            [python, HERE / "worker.py", module, other or job, what, str(data)],
             env=environment,
             # The libraries choose as many threads as there are cores.
             preexec_fn=cores and functools.partial(os.sched_setaffinity, 0, cores),
@@ -138,7 +145,16 @@ def sides_of(job, what, arguments):
     ]
     sides = []
     for name, module, backend in wanted:
-        side = Side(name, module, job, what, arguments.data, backend, arguments.cores)
+        side = Side(
+            name,
+            module,
+            job,
+            what,
+            arguments.data,
+            backend,
+            arguments.cores,
+            arguments.environments,
+        )
         if side.wait():
             sides.append(side)
         else:
@@ -193,6 +209,7 @@ def parse(arguments=None):
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--without-keras-hub", action="store_true")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--environments", type=Path, help="one a side; else this one for all")
     parser.add_argument("--cores", type=int, nargs="+", help="numbers of those to use")
     parser.add_argument("--results", type=Path, help="a file of JSON lines that is added to")
     return parser.parse_args(arguments)

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
+from keras_bert_zoo.layers.normalization import LayerNormalization
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -63,7 +64,7 @@ class EncoderEmbeddings(keras.layers.Layer):
         self.segment_embedding = None
         if num_segments:
             self.segment_embedding = self._table(num_segments, "segment_embedding")
-        self.norm = keras.layers.LayerNormalization(
+        self.norm = LayerNormalization(
             epsilon=layer_norm_epsilon, dtype=self.dtype_policy, name="norm"
         )
         self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy, name="dropout")

@@ -10,6 +10,7 @@ from keras_bert_zoo.layers.attention import SelfAttention
 from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.initial_weights import initializer
+from keras_bert_zoo.layers.normalization import LayerNormalization
 from keras_bert_zoo.layers.rematerialization import rematerialized
 
 
@@ -118,7 +119,7 @@ class EncoderBlock(keras.layers.Layer):
             hidden_states = hidden_states[:, :1]
         hidden_states = self.attention_norm(hidden_states + attended)  # (B, L, D)
 
-        expanded = self.activate(self.intermediate(hidden_states))  # (B, L, F)
+        expanded = self.activate(self.intermediate(hidden_states), training=training)  # (B, L, F)
         output = self.output_dropout(self.output_dense(expanded), training=training)
         return self.output_norm(hidden_states + output)  # (B, L, D)
 
@@ -131,7 +132,7 @@ class EncoderBlock(keras.layers.Layer):
         )
 
     def _norm(self, name):
-        return keras.layers.LayerNormalization(
+        return LayerNormalization(
             epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name
         )
 

@@ -6,6 +6,7 @@ from keras import ops
 from keras_bert_zoo.layers.activations import activation_function
 from keras_bert_zoo.layers.dense import Dense, affine
 from keras_bert_zoo.layers.initial_weights import initializer
+from keras_bert_zoo.layers.normalization import LayerNormalization
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -78,7 +79,7 @@ class MaskedLMHead(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="dense",
         )
-        self.norm = keras.layers.LayerNormalization(
+        self.norm = LayerNormalization(
             epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name="norm"
         )
         self.dense.build(sequence_output_shape)
@@ -88,13 +89,14 @@ class MaskedLMHead(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, sequence_output, mask_positions=None):
+    def call(self, sequence_output, mask_positions=None, training=None):
         if mask_positions is not None:
             mask_positions = ops.cast(mask_positions, "int32")
             sequence_output = ops.take_along_axis(
                 sequence_output, ops.expand_dims(mask_positions, -1), axis=1
             )  # (B, P, D)
-        transformed = self.norm(self.activate(self.dense(sequence_output)))  # (B, P, E)
+        transformed = self.activate(self.dense(sequence_output), training=training)
+        transformed = self.norm(transformed)  # (B, P, E)
         table = ops.cast(self.token_embedding.embeddings, self.compute_dtype)  # (V, E)
         if getattr(self.token_embedding, "quantization_mode", None) is not None:
             scale = ops.cast(self.token_embedding.embeddings_scale, self.compute_dtype)

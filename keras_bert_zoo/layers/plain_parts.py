@@ -4,8 +4,9 @@ import keras
 
 from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.dropout import Dropout
+from keras_bert_zoo.layers.normalization import LayerNormalization
 
-LEAVES = (Dense, Dropout, keras.layers.LayerNormalization, keras.layers.Embedding)
+LEAVES = (Dense, Dropout, LayerNormalization, keras.layers.Embedding)
 
 
 def is_plain(layer, *classes):

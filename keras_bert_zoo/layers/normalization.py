@@ -1,0 +1,23 @@
+"""Layer normalization that keeps less for its gradients."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_bert_zoo")
+class LayerNormalization(keras.layers.LayerNormalization):
+    """As `keras.layers.LayerNormalization` over the last axis, with scale and center.
+
+    In training on TensorFlow one array of the input's size is kept; Keras's steps keep several.
+    """
+
+    def call(self, inputs, training=False):
+        if not training or keras.backend.backend() != "tensorflow":
+            return super().call(inputs)
+        from keras_bert_zoo.layers import tensorflow_gradients
+
+        # As Keras: in float32 or better.
+        dtype = keras.backend.result_type(ops.dtype(inputs), "float32")
+        values = [ops.cast(value, dtype) for value in (inputs, self.gamma, self.beta)]
+        outputs = tensorflow_gradients.layer_normalization(*values, self.epsilon)
+        return ops.cast(outputs, self.compute_dtype)
