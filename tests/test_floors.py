@@ -40,6 +40,7 @@ MAY_IMPORT_BACKENDS = {
     "checkpoints.variables",
     "data.backend_dataset",
     *(f"layers.{backend}_kernels" for backend in ("jax", "tensorflow", "torch")),
+    "layers.tensorflow_gradients",
     "layers.torch_block",
     "layers.torch_products",
     "tasks.torch_lanes",

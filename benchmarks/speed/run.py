@@ -8,7 +8,7 @@ C A B C …); a side's speed is its median over the rounds, and what counts is t
 Prints markdown tables; `--results` keeps every round as JSON lines.
 
 With `--environments DIR` this package and transformers run in environments of their own, which
-`environments.py` makes: memory hangs on what else is installed.
+`environments.py` makes: memory hangs on what else is installed. Other sides stay in this one.
 """
 
 import argparse
@@ -77,13 +77,12 @@ class Side:
     Args:
         name: str. For the table.
         module: str. `module` or `module:job`.
-        job, what, data: as `worker.py` takes them.
+        job, what: as `worker.py` takes them.
         backend: str or None. Of Keras.
-        cores: list of ints, or None. The processor's cores it may use; None for all.
-        folder: Path or None. Of the environments, one for each side.
+        arguments: what `parse` gives: the data, the cores, the environments.
     """
 
-    def __init__(self, name, module, job, what, data, backend, cores, folder=None):
+    def __init__(self, name, module, job, what, backend, arguments):
         self.name = name
         module, _, other = module.partition(":")
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
@@ -91,9 +90,10 @@ class Side:
         if backend is not None:
             environment["KERAS_BACKEND"] = backend
         own = {OURS: backend, TRANSFORMERS: environments.TRANSFORMERS}.get(module)
-        python = environments.python_of(folder, own) if own else sys.executable
+        python = environments.python_of(arguments.environments, own) if own else sys.executable
+        cores = arguments.cores
         self.process = subprocess.Popen(
-            [python, HERE / "worker.py", module, other or job, what, str(data)],
+            [python, HERE / "worker.py", module, other or job, what, str(arguments.data)],
             env=environment,
             # The libraries choose as many threads as there are cores.
             preexec_fn=cores and functools.partial(os.sched_setaffinity, 0, cores),
@@ -145,16 +145,7 @@ def sides_of(job, what, arguments):
     ]
     sides = []
     for name, module, backend in wanted:
-        side = Side(
-            name,
-            module,
-            job,
-            what,
-            arguments.data,
-            backend,
-            arguments.cores,
-            arguments.environments,
-        )
+        side = Side(name, module, job, what, backend, arguments)
         if side.wait():
             sides.append(side)
         else:

@@ -96,7 +96,7 @@ class EncoderEmbeddings(keras.layers.Layer):
             if segment_ids is None:
                 segment_ids = ops.zeros_like(token_ids)
             embedded = embedded + self.segment_embedding(segment_ids)
-        return self.dropout_layer(self.norm(embedded), training=training)
+        return self.dropout_layer(self.norm(embedded, training=training), training=training)
 
     def check_length(self, length):
         """Raises where an input is too long.

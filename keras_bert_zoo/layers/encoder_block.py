@@ -5,7 +5,7 @@ import functools
 import keras
 
 from keras_bert_zoo.layers import compiled_block
-from keras_bert_zoo.layers.activations import activation_function
+from keras_bert_zoo.layers.activations import activation_function, for_training
 from keras_bert_zoo.layers.attention import SelfAttention
 from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.dropout import Dropout
@@ -117,11 +117,14 @@ class EncoderBlock(keras.layers.Layer):
         attended = self.attention_dropout_layer(attended, training=training)
         if first_token_only:
             hidden_states = hidden_states[:, :1]
-        hidden_states = self.attention_norm(hidden_states + attended)  # (B, L, D)
+        hidden_states = self.attention_norm(
+            hidden_states + attended, training=training
+        )  # (B, L, D)
 
-        expanded = self.activate(self.intermediate(hidden_states), training=training)  # (B, L, F)
+        activate = for_training(self.activate) if training else self.activate
+        expanded = activate(self.intermediate(hidden_states))  # (B, L, F)
         output = self.output_dropout(self.output_dense(expanded), training=training)
-        return self.output_norm(hidden_states + output)  # (B, L, D)
+        return self.output_norm(hidden_states + output, training=training)  # (B, L, D)
 
     def _dense(self, units, name):
         return Dense(

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_bert_zoo.layers.activations import activation_function
+from keras_bert_zoo.layers.activations import activation_function, for_training
 from keras_bert_zoo.layers.dense import Dense, affine
 from keras_bert_zoo.layers.initial_weights import initializer
 from keras_bert_zoo.layers.normalization import LayerNormalization
@@ -89,14 +89,15 @@ class MaskedLMHead(keras.layers.Layer):
         )
         self.built = True
 
-    def call(self, sequence_output, mask_positions=None, training=None):
+    def call(self, sequence_output, mask_positions=None, training=False):
         if mask_positions is not None:
             mask_positions = ops.cast(mask_positions, "int32")
             sequence_output = ops.take_along_axis(
                 sequence_output, ops.expand_dims(mask_positions, -1), axis=1
             )  # (B, P, D)
-        transformed = self.activate(self.dense(sequence_output), training=training)
-        transformed = self.norm(transformed)  # (B, P, E)
+        activate = for_training(self.activate) if training else self.activate
+        transformed = activate(self.dense(sequence_output))
+        transformed = self.norm(transformed, training=training)  # (B, P, E)
         table = ops.cast(self.token_embedding.embeddings, self.compute_dtype)  # (V, E)
         if getattr(self.token_embedding, "quantization_mode", None) is not None:
             scale = ops.cast(self.token_embedding.embeddings_scale, self.compute_dtype)

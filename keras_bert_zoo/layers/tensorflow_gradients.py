@@ -21,9 +21,11 @@ def gelu_approximate(x):
 def _with_slope(x, approximate):
     @tf.custom_gradient
     def activate(x):
-        share, density = (_by_tanh if approximate else _by_erf)(x)
-        slope = share + x * density
-        return x * share, lambda gradient: gradient * slope
+        # In float32 or better: near -4 half precision would leave nothing of `1 + erf`.
+        wide = tf.cast(x, "float32") if x.dtype.size < 4 else x
+        share, density = (_by_tanh if approximate else _by_erf)(wide)
+        slope = tf.cast(share + wide * density, x.dtype)
+        return tf.cast(wide * share, x.dtype), lambda gradient: gradient * slope
 
     return activate(x)
 
