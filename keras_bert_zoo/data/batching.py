@@ -108,7 +108,7 @@ class ArrayExamples:
     def __init__(self, arrays):
         self.arrays = arrays
         mask = np.asarray(arrays["padding_mask"]).astype(bool)
-        self.lengths = mask.reshape(len(mask), -1).sum(axis=-1)
+        self.lengths = mask.sum(axis=tuple(range(1, mask.ndim)))
         self.count = len(mask)
         self.owners = np.arange(self.count)
 

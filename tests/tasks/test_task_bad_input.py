@@ -61,6 +61,14 @@ def test_no_texts_have_no_predictions(model, others, empty):
     assert model.classify(empty) == []
 
 
+def test_no_rows_of_ids_have_no_predictions(model, others):
+    ids = {"token_ids": np.zeros((0, 5), "int32")}
+    assert model.predict(ids).shape == (0, 2)
+    assert others["no tokenizer"].predict(ids).shape == (0, 2)
+    with pytest.raises(ValueError, match="There are no examples"):
+        model.fit(ids, np.zeros(0, "int32"))
+
+
 def test_an_empty_text_is_cls_and_sep(model):
     ids = {"token_ids": np.array([[2, 3]])}
     np.testing.assert_allclose(model.predict([""]), model.predict(ids), atol=1e-5)
