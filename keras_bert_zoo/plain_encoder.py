@@ -2,6 +2,9 @@
 
 import keras
 
+from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
+from keras_bert_zoo.layers.encoder_block import EncoderBlock
+
 
 def encode_plainly(backbone, inputs, training=None, only=None):
     """The outputs of a backbone without what a functional model does around each layer.
@@ -94,4 +97,6 @@ def _straight_way(backbone):
     layers = [backbone.embeddings, *backbone.blocks]
     if backbone.embedding_projection is not None:
         layers.append(backbone.embedding_projection)
-    return torch_block if torch_block.may_replace(*layers) else None
+    ours = (EncoderEmbeddings, EncoderBlock)
+    replaced = all(torch_block.may_replace(layer, *ours) for layer in layers)
+    return torch_block if replaced else None

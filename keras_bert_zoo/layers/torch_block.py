@@ -10,8 +10,6 @@ from torch.nn import functional
 from torch.nn.modules import module as torch_module
 
 from keras_bert_zoo.layers.attention import SelfAttention
-from keras_bert_zoo.layers.embeddings import EncoderEmbeddings
-from keras_bert_zoo.layers.encoder_block import EncoderBlock
 from keras_bert_zoo.layers.plain_parts import is_plain, tensor_of
 from keras_bert_zoo.layers.torch_kernels import added_mask, attend
 from keras_bert_zoo.layers.torch_products import linear
@@ -28,14 +26,18 @@ def suits(block):
     return all(_is_known(part) for part in block._flatten_layers(include_self=False))
 
 
-def may_replace(*layers):
-    """Whether `embed` and `encode` also do all that calling these layers themselves would do."""
-    return all(_is_known(layer) and suits(layer) for layer in layers)
+def may_replace(layer, *classes):
+    """Whether `embed` or `encode` also does all that calling a layer itself would do.
+
+    Args:
+        layer: keras.layers.Layer.
+        *classes: types. Those that the layer may be of beside those of a block's parts.
+    """
+    return _is_known(layer, *classes) and suits(layer)
 
 
-def _is_known(layer):
-    known = is_plain(layer, SelfAttention, EncoderEmbeddings, EncoderBlock)
-    return known and not is_watched(layer)
+def _is_known(layer, *classes):
+    return is_plain(layer, SelfAttention, *classes) and not is_watched(layer)
 
 
 def is_watched(*modules):
