@@ -27,14 +27,16 @@ def activation_function(name):
 
 
 def for_training(function):
-    """The same function, on TensorFlow with gradients that need less memory.
+    """The function to take in training: on TensorFlow the GELUs' gradients are our own there.
 
     Args:
-        function: function of a tensor: one of `activation_function`'s; any other is given back.
-    """
-    if keras.backend.backend() == "tensorflow" and function in (_gelu, _gelu_approximate):
-        from keras_bert_zoo.layers import tensorflow_gradients
+        function: function of a tensor. One of `activation_function`'s, or any other.
 
-        name = "gelu" if function is _gelu else "gelu_approximate"
-        return getattr(tensorflow_gradients, name)
-    return function
+    Returns:
+        function of a tensor, with the same values; `function` itself where nothing is spared.
+    """
+    if keras.backend.backend() != "tensorflow" or function not in (_gelu, _gelu_approximate):
+        return function
+    from keras_bert_zoo.layers import tensorflow_gradients as ours
+
+    return ours.gelu if function is _gelu else ours.gelu_approximate

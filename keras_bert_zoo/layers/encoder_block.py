@@ -117,9 +117,8 @@ class EncoderBlock(keras.layers.Layer):
         attended = self.attention_dropout_layer(attended, training=training)
         if first_token_only:
             hidden_states = hidden_states[:, :1]
-        hidden_states = self.attention_norm(
-            hidden_states + attended, training=training
-        )  # (B, L, D)
+        attended = hidden_states + attended
+        hidden_states = self.attention_norm(attended, training=training)  # (B, L, D)
 
         activate = for_training(self.activate) if training else self.activate
         expanded = activate(self.intermediate(hidden_states))  # (B, L, F)

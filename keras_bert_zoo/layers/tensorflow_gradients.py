@@ -6,7 +6,16 @@ import tensorflow as tf
 
 
 def gelu(x):
-    """`x` times the share of a normal distribution that lies below it (Hendrycks & Gimpel 2016)."""
+    """`x` times the share of a normal distribution that lies below it.
+
+    Args:
+        x: float, of any shape.
+
+    Returns:
+        tensor of the same shape and type.
+
+    Source: Hendrycks & Gimpel 2016.
+    """
     return _with_slope(x, False)
 
 
@@ -45,7 +54,7 @@ def _by_tanh(x):
 
 @tf.function(autograph=False, reduce_retracing=True)
 def layer_normalization(inputs, gamma, beta, epsilon):
-    """Layer normalization over the last axis (Ba et al. 2016).
+    """Layer normalization over the last axis.
 
     Args:
         inputs: float, `(…, D)`.
@@ -54,6 +63,8 @@ def layer_normalization(inputs, gamma, beta, epsilon):
 
     Returns:
         tensor of the inputs' shape and type.
+
+    Source: Ba et al. 2016.
     """
 
     @tf.custom_gradient
