@@ -73,11 +73,10 @@ class EncoderBlock(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="attention",
         )
-        self.attention_dropout_layer = self._dropout("attention_dropout")
+        self.dropout_layer = Dropout(self.dropout, dtype=self.dtype_policy, name="dropout")
         self.attention_norm = self._norm("attention_norm")
         self.intermediate = self._dense(self.intermediate_dim, "intermediate")
         self.output_dense = self._dense(hidden_dim, "output")
-        self.output_dropout = self._dropout("output_dropout")
         self.output_norm = self._norm("output_norm")
 
         self.attention.build(hidden_shape)
@@ -114,7 +113,7 @@ class EncoderBlock(keras.layers.Layer):
             training=training,
             first_token_only=first_token_only,
         )
-        attended = self.attention_dropout_layer(attended, training=training)
+        attended = self.dropout_layer(attended, training=training)
         if first_token_only:
             hidden_states = hidden_states[:, :1]
         attended = hidden_states + attended
@@ -122,7 +121,7 @@ class EncoderBlock(keras.layers.Layer):
 
         activate = for_training(self.activate) if training else self.activate
         expanded = activate(self.intermediate(hidden_states))  # (B, L, F)
-        output = self.output_dropout(self.output_dense(expanded), training=training)
+        output = self.dropout_layer(self.output_dense(expanded), training=training)
         return self.output_norm(hidden_states + output, training=training)  # (B, L, D)
 
     def _dense(self, units, name):
@@ -137,9 +136,6 @@ class EncoderBlock(keras.layers.Layer):
         return LayerNormalization(
             epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name
         )
-
-    def _dropout(self, name):
-        return Dropout(self.dropout, dtype=self.dtype_policy, name=name)
 
     def compute_output_shape(self, hidden_shape):
         return hidden_shape

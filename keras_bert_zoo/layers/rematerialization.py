@@ -1,5 +1,7 @@
 """Less memory in training: intermediate results are computed again where gradients need them."""
 
+import collections
+
 import keras
 
 
@@ -23,21 +25,37 @@ def rematerialized(layer, forward, hidden_states):
     generators = list(_seed_generators(layer))
     # Copies: TensorFlow reads a variable when it is used, the second time after it moved on.
     states = [(generator.state, generator.state.value * 1) for generator in generators]
+    draws = collections.Counter()
     if keras.backend.backend() == "jax":
-        output = _on_jax(layer, forward, hidden_states, states)
+        output = _on_jax(layer, forward, hidden_states, states, draws)
     else:
 
         def stateless(hidden_states):
-            with keras.StatelessScope(states):
+            with _Scope(states, draws):
                 return forward(hidden_states)
 
         output = keras.remat(stateless)(hidden_states)
     for generator in generators:
-        generator.next()  # as the scope dropped what was drawn within
+        for _ in range(draws[id(generator.state)]):
+            generator.next()  # as the scope dropped what was drawn within
     return output
 
 
-def _on_jax(layer, forward, hidden_states, states):
+class _Scope(keras.StatelessScope):
+    """Counts anew how often each variable is assigned to, by `id`."""
+
+    def __init__(self, values, counts):
+        super().__init__(values)
+        counts.clear()
+        self.counts = counts
+
+    def add_update(self, update):
+        variable, _ = update
+        self.counts[id(variable)] += 1
+        super().add_update(update)
+
+
+def _on_jax(layer, forward, hidden_states, states, draws):
     """JAX takes the values of the scope around this one, and those with gradients as arguments."""
     from keras_bert_zoo.layers import jax_kernels
 
@@ -45,7 +63,7 @@ def _on_jax(layer, forward, hidden_states, states):
     others = [(variable, variable.value) for variable in layer.non_trainable_variables]
 
     def stateless(hidden_states, *values):
-        with keras.StatelessScope([*others, *zip(trained, values, strict=True), *states]):
+        with _Scope([*others, *zip(trained, values, strict=True), *states], draws):
             return forward(hidden_states)
 
     values = [variable.value for variable in trained]

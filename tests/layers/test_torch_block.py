@@ -170,7 +170,7 @@ def test_a_subclass_keeps_its_own_steps(taken):
     assert taken == []
 
 
-@pytest.mark.parametrize("part", ["intermediate", "output_dropout", None])
+@pytest.mark.parametrize("part", ["intermediate", "dropout_layer", None])
 def test_a_hook_sees_its_layer(taken, part):
     block, seen = made(), []
 
