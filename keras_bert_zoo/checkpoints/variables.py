@@ -32,26 +32,33 @@ def fill(values):
     values = iter(values)
     with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
         while some := list(itertools.islice(values, 4 * THREADS)):
-            wholes = pool.map(lambda pair: _whole(*pair), some)
-            for (variable, _), array in zip(some, wholes, strict=True):
-                _hand_over(variable, array)
+            copies = []
+            for variable, arrays in some:
+                if _can_be_kept(variable, arrays):
+                    _hand_over(variable, *arrays)
+                else:
+                    copies.append((variable, pool.submit(_copied, variable, arrays)))
+            for variable, copy in copies:
+                _hand_over(variable, copy.result())
 
 
-def _whole(variable, arrays):
-    """A variable's value as one array: a copy, or pages of a file."""
-    dtype = GATHERED_IN.get(variable.dtype, "float64")
-    if len(arrays) == 1 and arrays[0].dtype == dtype and _can_be_kept(arrays[0]):
-        return arrays[0]
-    whole = memory.empty(tuple(variable.shape), dtype)
+def _copied(variable, arrays):
+    """A variable's value as one array of its own."""
+    whole = memory.empty(tuple(variable.shape), _gathered_in(variable))
     places = [whole] if len(arrays) == 1 else np.split(whole, len(arrays), axis=-1)
     for place, array in zip(places, arrays, strict=True):
         _copy(np.asarray(array), place)
     return whole
 
 
-def _can_be_kept(array):
-    """Whether an array lies in a file, and as the backend takes it over."""
-    if not memory.is_mapped(array):
+def _gathered_in(variable):
+    return GATHERED_IN.get(variable.dtype, "float64")
+
+
+def _can_be_kept(variable, arrays):
+    """Whether one array lies in a file, and as the backend takes it over."""
+    array, *others = arrays
+    if others or array.dtype != _gathered_in(variable) or not memory.is_mapped(array):
         return False
     as_made = array.flags.c_contiguous and array.ctypes.data % memory.ALIGNMENT == 0
     return as_made or keras.backend.backend() == "torch"

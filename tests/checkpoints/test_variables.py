@@ -80,8 +80,8 @@ def test_the_one_copy_is_what_the_variable_holds(monkeypatch, dtype):
         places.append(copy.ctypes.data)
         return copy
 
-    joined = variables._whole
-    monkeypatch.setattr(variables, "_whole", noted)
+    joined = variables._copied
+    monkeypatch.setattr(variables, "_copied", noted)
     variable = keras.Variable(np.zeros((700, 300)), dtype=dtype)
     fill([(variable, [random(300, 700).T])])
     assert [address(variable)] == places
@@ -181,7 +181,7 @@ def test_whole_numbers_stay_whole():
 
 def test_few_copies_lie_in_memory_at_a_time(monkeypatch):
     """Of weights that the backend copies once more."""
-    alive, most, joined = [], [], variables._whole
+    alive, most, joined = [], [], variables._copied
 
     def counted(variable, arrays):
         copy = joined(variable, arrays)
@@ -189,7 +189,7 @@ def test_few_copies_lie_in_memory_at_a_time(monkeypatch):
         most.append(sum(array() is not None for array in alive))
         return copy
 
-    monkeypatch.setattr(variables, "_whole", counted)
+    monkeypatch.setattr(variables, "_copied", counted)
     monkeypatch.setattr(variables, "THREADS", 2)
     targets = [keras.Variable(np.zeros(9), dtype="bfloat16") for _ in range(60)]
     fill((variable, [random(9)]) for variable in targets)
