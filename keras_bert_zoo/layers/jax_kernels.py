@@ -6,10 +6,8 @@ import jax
 from jax import numpy as jnp
 
 from keras_bert_zoo import memory
+from keras_bert_zoo.layers.devices import MOST_NUMBERS
 from keras_bert_zoo.layers.dropout_steps import scale_of
-
-# Most probabilities of attention that are worked on at a time, on CPUs: 16 MiB in float32.
-MOST_NUMBERS = 4 * 2**20
 
 
 def random_mask(shape, steps, key):

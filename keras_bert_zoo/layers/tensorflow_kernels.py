@@ -4,11 +4,8 @@ import math
 
 import tensorflow as tf
 
-from keras_bert_zoo.layers.devices import is_cpu
+from keras_bert_zoo.layers.devices import MOST_NUMBERS, is_cpu
 from keras_bert_zoo.layers.dropout_steps import scale_of
-
-# Most probabilities of attention that are worked on at a time, on CPUs: 16 MiB in float32.
-MOST_NUMBERS = 4 * 2**20
 
 
 def random_mask(shape, steps, seed):

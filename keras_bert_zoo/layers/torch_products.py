@@ -1,7 +1,7 @@
-"""Matrix products on PyTorch, on CPUs by oneDNN.
+"""Matrix products on PyTorch, on AMD's processors by oneDNN.
 
-PyTorch leaves products in float32 on CPUs to MKL, which got half of what oneDNN does on the AMD
-processor this was measured on (`docs/performance.md`). oneDNN comes with PyTorch too, whose own
+PyTorch leaves products in float32 on CPUs to MKL, which gets half of what oneDNN does on AMD's
+processors, and more on Intel's (`docs/performance.md`). oneDNN comes with PyTorch too, whose own
 compiler takes it by the operator here, which has no gradients, nor rules for transforms.
 """
 
@@ -10,6 +10,8 @@ import functools
 import torch
 from torch.autograd import forward_ad
 from torch.nn import functional
+
+from keras_bert_zoo.layers.devices import is_amd
 
 # PyTorch's product by oneDNN, where this build has it.
 _PRODUCT = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
@@ -120,4 +122,4 @@ def _suits_onednn(tensors):
 
 def _has_onednn():
     # Read each time: `torch.backends.mkldnn.flags` switches it off for a while.
-    return torch.backends.mkldnn.enabled and _PRODUCT is not None
+    return torch.backends.mkldnn.enabled and _PRODUCT is not None and is_amd()

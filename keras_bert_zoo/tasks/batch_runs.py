@@ -8,10 +8,8 @@ import numpy as np
 from keras import tree
 
 from keras_bert_zoo.data.batching import bucket_for, fill_rows
-from keras_bert_zoo.layers.devices import is_cpu
+from keras_bert_zoo.layers.devices import MOST_NUMBERS, is_cpu
 
-# Most numbers between the two layers of a feed-forward network: 16 MiB in float32.
-MOST_NUMBERS = 4 * 2**20
 # Inputs with a column for each token.
 _BY_TOKEN = ("token_ids", "segment_ids", "padding_mask")
 
@@ -68,6 +66,7 @@ def _parts(model, inputs, numbers, lengths):
 
 
 def _most_rows(model, inputs):
+    """So many rows that what lies between the layers of a feed-forward network is no larger."""
     rows, *axes = inputs["token_ids"].shape
     if not is_cpu() or keras.distribution.distribution() is not None:
         return rows

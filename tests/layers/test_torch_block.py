@@ -81,6 +81,7 @@ def test_big_ones_go_by_onednn(taken, monkeypatch):
     block = made()
     one, two = through_layers_and_straight(block)
     monkeypatch.setattr(torch_products, "LEAST_WORK", 0)
+    monkeypatch.setattr(torch_products, "is_amd", lambda: True)
     counted = count_calls(monkeypatch, torch_products, "_multiply")
     for found in through_layers_and_straight(block):
         assert torch.allclose(found, one, atol=1e-5)

@@ -23,6 +23,12 @@ if not torch.backends.mkldnn.is_available():
 SHAPES = [((4, 16, 128), 160), ((96, 128), 100), ((2, 1, 768), 1024)]
 
 
+@pytest.fixture(autouse=True)
+def on_amd(monkeypatch):
+    """These tests are of oneDNN on any processor."""
+    monkeypatch.setattr(torch_products, "is_amd", lambda: True)
+
+
 @pytest.fixture
 def products(monkeypatch):
     """Counts the products that oneDNN makes."""
@@ -160,6 +166,22 @@ def test_compilers_and_transforms_get_an_operation_they_know(products):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert apply(inputs).dtype == torch.bfloat16
     assert products == []
+
+
+@pytest.mark.parametrize("activation", [None, *ACTIVATIONS])
+def test_other_processors_get_the_same_from_pytorch(monkeypatch, products, activation):
+    added = torch.ones(4, 16, 160)
+    by_onednn = torch_products.linear(*tensors(*SHAPES[0]), activation, added)
+    monkeypatch.setattr(torch_products, "is_amd", lambda: False)
+    ours, theirs = ([t.requires_grad_() for t in tensors(*SHAPES[0])] for _ in range(2))
+    found = torch_products.linear(*ours, activation, added)
+    assert len(products) == 1  # the first one
+    assert torch.allclose(found, by_onednn, atol=3e-5)
+    found = torch.autograd.grad((torch_products.linear(*ours) ** 2).sum(), ours)
+    wanted = torch.autograd.grad((exact(*theirs) ** 2).sum(), theirs)
+    for one, other in zip(found, wanted, strict=True):
+        assert one.is_contiguous()  # as the optimizer's arrays beside it
+        assert (one - other).abs().max() <= 3e-6 * other.abs().max()
 
 
 @pytest.mark.filterwarnings("ignore:TF32")  # by `flags` itself
