@@ -18,6 +18,8 @@ export TOKENIZERS_PARALLELISM ?= true
 # The tests never leave the machine.
 test-%: export HF_HUB_OFFLINE = 1
 test-on-% test-jax-only: export OMP_NUM_THREADS = 1
+# Half of JAX's time is optimizing programs that run once; 0 compiles them as users do.
+test-on-% test-jax-only: export JAX_DISABLE_MOST_OPTIMIZATIONS ?= 1
 # Tests build the same tiny models over and over: JAX compiles each program once.
 test-%: export JAX_COMPILATION_CACHE_DIR = $(CURDIR)/.jax_cache
 test-%: export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS = 0
