@@ -81,9 +81,10 @@ def _compiled(
         attended = hidden_states + affine(context, *weights["attention_output"])
         hidden_states = _norm(attended, *weights["attention_norm"], epsilons[0])  # (B, L, D)
 
-        expanded = activate(affine(hidden_states, *weights["intermediate"]))  # (B, L, F)
-        output = hidden_states + affine(expanded, *weights["output"])
-        return _norm(output, *weights["output_norm"], epsilons[1])
+        rows = ops.reshape(hidden_states, (-1, hidden_dim))
+        expanded = activate(affine(rows, *weights["intermediate"]))  # (B L, F)
+        output = ops.reshape(affine(expanded, *weights["output"]), ops.shape(hidden_states))
+        return _norm(hidden_states + output, *weights["output_norm"], epsilons[1])
 
     return _kernels().compiled(run)
 

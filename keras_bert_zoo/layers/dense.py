@@ -6,11 +6,11 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
 class Dense(keras.layers.Dense):
-    """As `keras.layers.Dense`, with product and sum in one operation on PyTorch, and rows on JAX.
+    """As `keras.layers.Dense`, with product and sum in one operation.
 
-    Compilers join product and sum by themselves; PyTorch would walk through the output once more,
-    which is a tenth of an encoder's time on a CPU. On JAX's CPU the way back takes half as long
-    for a product of two axes as for one of three.
+    They are so on PyTorch, and on TensorFlow in graphs, which join what they know as a bias to the
+    product of two axes, and an activation to both. XLA joins them anyhow; on JAX's CPU the way back
+    takes half as long for a product of two axes as for one of three.
     """
 
     def call(self, inputs, training=None):
@@ -41,9 +41,18 @@ def affine(inputs, kernel, bias):
             from keras_bert_zoo.layers import torch_products
 
             return torch_products.linear(*tensors)
-    if keras.backend.backend() == "jax":
-        # The kernel's gradient from three axes would be made the other way round, and turned.
-        *leading, width = ops.shape(inputs)
-        outputs = ops.add(ops.matmul(ops.reshape(inputs, (-1, width)), kernel), bias)
-        return ops.reshape(outputs, (*leading, kernel.shape[-1]))
-    return ops.add(ops.matmul(inputs, kernel), bias)
+    if len(inputs.shape) == 2:
+        return _affine_rows(inputs, kernel, bias)
+    # From three axes JAX would make the kernel's gradient the other way round, and turn it.
+    *leading, width = ops.shape(inputs)
+    outputs = _affine_rows(ops.reshape(inputs, (-1, width)), kernel, bias)
+    return ops.reshape(outputs, (*leading, kernel.shape[-1]))
+
+
+def _affine_rows(inputs, kernel, bias):
+    products = ops.matmul(inputs, kernel)
+    if keras.backend.backend() == "tensorflow" and ops.dtype(products) == ops.dtype(bias):
+        from keras_bert_zoo.layers import tensorflow_kernels
+
+        return tensorflow_kernels.add_bias(products, bias)
+    return ops.add(products, bias)

@@ -3,6 +3,7 @@
 import functools
 
 import keras
+from keras import ops
 
 from keras_bert_zoo.layers import compiled_block
 from keras_bert_zoo.layers.activations import activation_function, for_training
@@ -120,8 +121,11 @@ class EncoderBlock(keras.layers.Layer):
         hidden_states = self.attention_norm(attended, training=training)  # (B, L, D)
 
         activate = for_training(self.activate) if training else self.activate
-        expanded = activate(self.intermediate(hidden_states))  # (B, L, F)
-        output = self.dropout_layer(self.output_dense(expanded), training=training)
+        # Of two axes: TensorFlow joins product, bias and activation of those alone.
+        rows = ops.reshape(hidden_states, (-1, hidden_states.shape[-1]))
+        expanded = activate(self.intermediate(rows))  # (B L, F)
+        output = ops.reshape(self.output_dense(expanded), ops.shape(hidden_states))
+        output = self.dropout_layer(output, training=training)
         return self.output_norm(hidden_states + output, training=training)  # (B, L, D)
 
     def _dense(self, units, name):

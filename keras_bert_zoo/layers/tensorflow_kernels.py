@@ -24,6 +24,11 @@ def random_mask(shape, steps, seed):
     return (halves >= tf.constant(steps - 2**15, tf.int16))[..., :width]
 
 
+def add_bias(rows, bias):
+    """`rows + bias`, `(N, U)` and `(U,)`, as graphs join it to the product that `rows` are."""
+    return tf.nn.bias_add(rows, bias)
+
+
 def empty(shape, dtype):
     """A tensor of whatever lies in memory: zeros would be written to every page of it."""
     return tf.raw_ops.Empty(shape=shape, dtype=dtype, init=False)
