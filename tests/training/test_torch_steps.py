@@ -1,4 +1,4 @@
-"""Kernels that lie turned in their file: trained as others, and laid in order by tasks."""
+"""AdamW's one pass over its arrays, and kernels that lie turned in their file."""
 
 import keras
 import numpy as np
@@ -9,7 +9,11 @@ from keras import ops
 import keras_bert_zoo as kbz
 
 if keras.backend.backend() != "torch":
-    pytest.skip("PyTorch alone takes turned kernels", allow_module_level=True)
+    pytest.skip("of PyTorch alone", allow_module_level=True)
+
+import torch
+
+from keras_bert_zoo.training import torch_steps
 
 X = {"token_ids": np.arange(5, 25).reshape(2, 10)}
 Y = np.array([0, 1])
@@ -81,3 +85,42 @@ def test_optimizers_move_turned_kernels(folder, optimizer):
             task.zero_grad()
     assert turned(tasks[0].weights)
     same_weights(*tasks)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("decay", [None, 1e-3])
+@pytest.mark.parametrize("alpha", [2e-2, 0.0])
+def test_one_pass_is_the_steps_one_by_one(monkeypatch, alpha, decay, dtype):
+    random = torch.Generator().manual_seed(0)
+
+    def drawn():
+        return torch.rand((30, 70), generator=random, dtype=dtype) - 0.5
+
+    arrays = [drawn(), drawn(), drawn() ** 2]
+    gradients = [drawn(), drawn().T.contiguous().T]  # the second lies turned
+    decay = None if decay is None or alpha == 0 else torch.tensor(decay)
+    passes = support.count_calls(monkeypatch, torch_steps, "adamw")
+    results = []
+    for is_fused in (True, False):
+        if not is_fused:
+            monkeypatch.setattr(torch_steps, "_suits_fused", lambda tensors: False)
+        moved = [array.clone() for array in arrays]
+        for gradient in gradients:
+            torch_steps.update(*moved, gradient, torch.tensor(alpha), decay, 0.9, 0.99, 1e-3)
+        results.append(moved)
+    assert len(passes) == 2
+    for before, one, other in zip(arrays, *results, strict=True):
+        assert torch.allclose(one, other, rtol=1e-6, atol=1e-7)
+        assert torch.equal(one, before) == (alpha == 0 and before is arrays[0])
+
+
+@pytest.mark.parametrize("which", ["turned", "half precision", "another device"])
+def test_what_one_pass_does_not_take(which):
+    tensor = torch.ones(3, 5)
+    change = {
+        "turned": lambda: tensor.T,
+        "half precision": tensor.bfloat16,
+        "another device": lambda: tensor.to("meta"),
+    }
+    assert torch_steps._suits_fused([tensor, torch.nn.Parameter(tensor)])
+    assert not torch_steps._suits_fused([tensor, change[which]()])
