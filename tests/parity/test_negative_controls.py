@@ -91,6 +91,7 @@ def test_a_wrong_initializer_range_shows_in_new_weights():
             num_layers=1,
             num_heads=2,
             hidden_dim=32,
+            num_segments=16,  # enough embeddings of them to tell their spread
             intermediate_dim=64,
             initializer_range=wanted,
         )
