@@ -111,6 +111,15 @@ def test_a_mapped_array_becomes_the_variable(tmp_path, kind):
     assert (address(variable) == array.ctypes.data) == is_taken
 
 
+def test_mapped_arrays_side_by_side_are_joined_by_a_copy(tmp_path):
+    array = mapped(tmp_path, random(40, 24))
+    parts = [array[:20], array[20:]]
+    variable = keras.Variable(np.zeros((20, 48)), dtype="float32")
+    fill([(variable, parts)])
+    joined = np.concatenate(parts, axis=-1)
+    np.testing.assert_array_equal(ops.convert_to_numpy(variable), joined)
+
+
 @pytest.mark.parametrize("turned", [False, True])
 def test_training_leaves_the_file_alone(tmp_path, turned):
     kernel = random(5, 64)
