@@ -82,7 +82,7 @@ class SelfAttention(keras.layers.Layer):
             query = query[:, :1]
             attention_mask = None if attention_mask is None else attention_mask[:, :, :1]
         dropout = self.dropout if training else 0.0
-        attend = _fused_attention(query, dropout, training) or functools.partial(
+        attend = fused_attention(query, dropout, training) or functools.partial(
             self._attend, training=dropout > 0
         )
         context = attend(query, key, value, mask=attention_mask)  # (B, L, H, K)
@@ -221,7 +221,7 @@ class AttentionMap(keras.layers.Layer):
         return cls(layer, **config)
 
 
-def _fused_attention(query, dropout, training):
+def fused_attention(query, dropout, training):
     """The backend's attention in one operation, a function of query, key, value and `mask`.
 
     None where no such operation draws the dropout, or can be compiled.
@@ -239,6 +239,10 @@ def _fused_attention(query, dropout, training):
     # Nor have its kernels for GPUs gradients for a single query and a mask.
     if backend == "jax" and training and query.shape[1] == 1:
         return None
+    if backend == "jax" and not training and is_cpu():
+        from keras_bert_zoo.layers import jax_kernels
+
+        return jax_kernels.attention
     return None if dropout else ops.dot_product_attention
 
 

@@ -10,7 +10,7 @@ import keras
 from keras import ops
 from keras.src.backend import in_stateless_scope  # there is no public way to ask
 
-from keras_bert_zoo.layers.attention import SelfAttention
+from keras_bert_zoo.layers.attention import SelfAttention, fused_attention
 from keras_bert_zoo.layers.dense import affine
 from keras_bert_zoo.layers.plain_parts import is_plain, tensor_of
 
@@ -76,7 +76,7 @@ def _compiled(
         if first_token_only:
             query, hidden_states = query[:, :1], hidden_states[:, :1]
             mask = None if mask is None else mask[:, :, :1]
-        context = ops.dot_product_attention(query, key, value, mask=mask)
+        context = fused_attention(query, 0.0, training=False)(query, key, value, mask=mask)
         context = ops.reshape(context, ops.shape(hidden_states))
         attended = hidden_states + affine(context, *weights["attention_output"])
         hidden_states = _norm(attended, *weights["attention_norm"], epsilons[0])  # (B, L, D)

@@ -6,8 +6,11 @@ import jax
 from jax import numpy as jnp
 
 from keras_bert_zoo import memory
-from keras_bert_zoo.layers.devices import MOST_NUMBERS
 from keras_bert_zoo.layers.dropout_steps import scale_of
+
+# Most probabilities on CPUs at a time, in float32 4 MiB: larger arrays outgrow the caches, and
+# their memory is new each time.
+MOST_PROBABILITIES = 2**20
 
 
 def random_mask(shape, steps, key):
@@ -74,6 +77,33 @@ def rematerialized(forward, *inputs):
     return once(*inputs)
 
 
+def attention(query, key, value, mask=None):
+    """Scaled dot-product attention for a few rows at a time, as it is fastest on CPUs.
+
+    Args:
+        query: float, `(B, Q, H, K)`, of Q queries.
+        key, value: float, `(B, L, H, K)`.
+        mask: broadcast to `(B, H, Q, L)`, or None. True or nonzero where a query may look at a key.
+
+    Returns:
+        float, `(B, Q, H, K)`.
+    """
+    rows, queries, heads, _ = query.shape
+    if mask is not None:
+        mask = _mask_of_rows(mask, rows)
+
+    def attend(_, query, key, value, mask):
+        scores = jnp.einsum("bqhk,blhk->bhql", query, key, preferred_element_type="float32")
+        scores = _masked(scores / query.shape[-1] ** 0.5, mask)
+        shares = jnp.exp(scores - jnp.max(scores, axis=-1, keepdims=True))
+        context = shares.astype(value.dtype) @ jnp.swapaxes(value, 1, 2)  # (B, H, Q, K)
+        # Divided here, where there are fewer numbers.
+        context = context / jnp.sum(shares, axis=-1, keepdims=True)
+        return jnp.swapaxes(context, 1, 2).astype(query.dtype)
+
+    return _in_parts(attend, heads * queries * key.shape[1], query, key, value, mask)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
 def dropped_attention(query, key, value, seed, steps, mask=None):
     """Scaled dot-product attention with dropout on the probabilities.
@@ -98,14 +128,14 @@ def dropped_attention(query, key, value, seed, steps, mask=None):
 def _attend(query, key, value, seed, steps, mask):
     """The context, and what its gradients need."""
     if mask is not None:
-        mask = jnp.broadcast_to(mask, (len(query), *mask.shape[1:]))
+        mask = _mask_of_rows(mask, len(query))
 
     def attend(number, query, key, value, mask):
         keep_shape = (*query.shape[:3], key.shape[2])
         keep = random_mask(keep_shape, steps, jax.random.fold_in(seed, number))
         return _attend_rows(query, key, value, keep, scale_of(steps), mask)
 
-    context, signed = _in_parts(attend, query, key, value, mask)
+    context, signed = _in_parts(attend, _probabilities_of_row(query, key), query, key, value, mask)
     return context, (query, key, value, signed, mask)
 
 
@@ -113,38 +143,52 @@ def _attend_backward(steps, kept, gradient):
     def backward(_, *rows):
         return _attend_rows_backward(*rows, scale_of(steps))
 
-    return (*_in_parts(backward, *kept, gradient), None, None)
+    query, key, *_ = kept
+    return (*_in_parts(backward, _probabilities_of_row(query, key), *kept, gradient), None, None)
 
 
 dropped_attention.defvjp(_attend, _attend_backward)
 
 
-def _in_parts(function, query, key, *others):
+def _in_parts(function, numbers, *arrays):
     """What a function gives for all rows, where their probabilities are many for a few at a time.
 
     Args:
         function: function of a number, which differs from part to part, and some of the rows.
-        query, key, *others: arrays, `(B, …)`, or None.
+        numbers: int. Probabilities of one row.
+        *arrays: arrays, `(B, …)`, or None.
     """
-    rows, heads, queries, _ = query.shape
-    most = max(1, MOST_NUMBERS // max(1, heads * queries * key.shape[2]))
+    rows = len(arrays[0])
+    most = max(1, MOST_PROBABILITIES // max(1, numbers))
     if rows <= most or jax.default_backend() != "cpu":
-        return function(0, query, key, *others)
+        return function(0, *arrays)
     size = max(size for size in range(1, most + 1) if rows % size == 0)
-    parts = jax.tree.map(
-        lambda array: array.reshape(-1, size, *array.shape[1:]), (query, key, *others)
-    )
-    numbers = jnp.arange(rows // size)
-    found = jax.lax.map(lambda part: function(*part), (numbers, *parts))
+    parts = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), arrays)
+    found = jax.lax.map(lambda part: function(*part), (jnp.arange(rows // size), *parts))
     return jax.tree.map(lambda array: array.reshape(rows, *array.shape[2:]), found)
+
+
+def _probabilities_of_row(query, key):
+    """How many, of arrays whose heads come first."""
+    _, heads, queries, _ = query.shape
+    return heads * queries * key.shape[2]
+
+
+def _mask_of_rows(mask, rows):
+    """A mask as bools of four axes, the first of them whole."""
+    mask = jnp.asarray(mask, bool)
+    mask = mask.reshape((1,) * (4 - mask.ndim) + mask.shape)
+    return jnp.broadcast_to(mask, (rows, *mask.shape[1:]))
+
+
+def _masked(scores, mask):
+    # Finite, so that a row with no real token gives numbers rather than NaN.
+    return scores if mask is None else jnp.where(mask, scores, -1e9)
 
 
 def _attend_rows(query, key, value, keep, scale, mask):
     scores = ((query / query.shape[-1] ** 0.5) @ _turned(key)).astype("float32")  # (B, H, Q, L)
-    if mask is not None:
-        # Finite, so that a row with no real token gives numbers rather than NaN.
-        scores = jnp.where(mask, scores, -1e9)
-    probabilities = jax.nn.softmax(scores)
+    probabilities = jax.nn.softmax(_masked(scores, mask))
     # One array says both: what is taken away turns negative.
     signed = jnp.where(keep, probabilities, -probabilities).astype(query.dtype)
     context = jnp.maximum(signed, 0) @ (value * scale)  # (B, H, Q, K)

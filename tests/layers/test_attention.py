@@ -83,6 +83,48 @@ AROUND = {
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
+@pytest.mark.parametrize("most", [3 * 72, 72, 1])
+@pytest.mark.parametrize("queries", [6, 1])
+@pytest.mark.parametrize("mask", [None, PADDING.astype(int)[:, None, None], BLOCKS[:, None]])
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 2e-6), ("bfloat16", 0.02)])
+def test_without_dropout(monkeypatch, dtype, tolerance, mask, queries, most):
+    import jax
+
+    from keras_bert_zoo.layers import jax_kernels
+
+    monkeypatch.setattr(jax_kernels, "MOST_PROBABILITIES", most)
+    states = jax.numpy.asarray(STATES.reshape(3, 6, 2, 4), dtype)
+    query, key, value = states[:, :queries] * 3, states * -0.5, states * 2
+    mask = mask if mask is None or mask.shape[2] == 1 else mask[:, :, :queries]
+    found = jax.jit(jax_kernels.attention)(query, key, value, mask)
+    assert (found.shape, found.dtype) == (query.shape, dtype)
+
+    scores = np.einsum("bqhk,blhk->bhql", *(np.asarray(each, "float32") for each in (query, key)))
+    scores = scores / 2 if mask is None else np.where(mask, scores / 2, -1e9)
+    shares = np.exp(scores - scores.max(-1, keepdims=True))
+    shares /= shares.sum(-1, keepdims=True)
+    wanted = np.einsum("bhql,blhk->bqhk", shares, np.asarray(value, "float32"))
+    np.testing.assert_allclose(np.asarray(found, "float32"), wanted, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
+def test_without_dropout_in_parts_has_gradients(monkeypatch):
+    import jax
+
+    from keras_bert_zoo.layers import jax_kernels
+
+    states = jax.numpy.asarray(STATES.reshape(3, 6, 2, 4))
+
+    def loss(states):
+        context = jax_kernels.attention(states, states * 2, states, PADDING[:, None, None])
+        return (context**2).sum()
+
+    whole = jax.grad(loss)(states)
+    monkeypatch.setattr(jax_kernels, "MOST_PROBABILITIES", 1)
+    np.testing.assert_allclose(jax.grad(loss)(states), whole, atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
 @pytest.mark.parametrize("queries", [6, 1])
 @pytest.mark.parametrize("mask", [None, PADDING[:, None, None], BLOCKS[:, None]])
 @pytest.mark.parametrize("around", AROUND)
@@ -99,7 +141,7 @@ def test_dropout_with_its_own_gradients(around, mask, queries):
 def test_few_rows_of_probabilities_at_a_time(monkeypatch, most, parts, around, mask):
     from keras_bert_zoo.layers import jax_kernels
 
-    monkeypatch.setattr(jax_kernels, "MOST_NUMBERS", most)
+    monkeypatch.setattr(jax_kernels, "MOST_PROBABILITIES", most)
     found, wanted = attention_with_gradients(AROUND[around], mask, 6, parts=parts)
     for ours, plain in zip(found, wanted, strict=True):
         np.testing.assert_allclose(ours, plain, atol=2e-6)
@@ -111,7 +153,7 @@ def test_the_largest_parts_that_are_all_alike(monkeypatch):
 
     from keras_bert_zoo.layers import jax_kernels
 
-    monkeypatch.setattr(jax_kernels, "MOST_NUMBERS", 4 * 9)
+    monkeypatch.setattr(jax_kernels, "MOST_PROBABILITIES", 4 * 9)
     seen, states = [], jax.numpy.arange(12.0).reshape(6, 1, 1, 2)
 
     def double(number, query, key, mask):
@@ -119,7 +161,7 @@ def test_the_largest_parts_that_are_all_alike(monkeypatch):
         seen.append(query.shape)
         return query * 2 + key[:, :, :1]
 
-    found = jax_kernels._in_parts(double, states, jax.numpy.zeros((6, 1, 9, 2)), None)
+    found = jax_kernels._in_parts(double, 9, states, jax.numpy.zeros((6, 1, 9, 2)), None)
     assert seen == [(3, 1, 1, 2)]
     np.testing.assert_array_equal(found, states * 2)
 
