@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_bert_zoo.jax_programs import CompiledModel
 from keras_bert_zoo.spelling import did_you_mean
 
 
@@ -25,7 +26,7 @@ def is_packed(inputs):
     return PACKING[0] in inputs
 
 
-class EncoderModel(keras.Model):
+class EncoderModel(CompiledModel):
     """A functional model over a dict of which `segment_ids` and `padding_mask` may be absent.
 
     An absent (or None) `segment_ids` is segment 0 everywhere; an absent `padding_mask` counts

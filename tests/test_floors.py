@@ -14,7 +14,7 @@ FLOORS = (
     ("layers", "tokenizers", "checkpoints"),
     ("families",),
     ("hub",),
-    ("presets",),
+    ("presets", "jax_programs"),
     ("encoder_inputs", "pretrained", "transformers_export", "tokenizer_files"),
     ("plain_encoder",),
     ("packed_encoder", "extended_backbone", "keras_hub_conversion"),

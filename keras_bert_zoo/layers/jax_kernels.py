@@ -40,9 +40,27 @@ def is_eager(tensor):
     return not isinstance(tensor, jax.core.Tracer)
 
 
-def compiled(function):
-    """A function of tensors, compiled for each of their shapes."""
-    return jax.jit(function)
+def compiled(function, **options):
+    """A function of tensors, compiled for each of their shapes.
+
+    Args:
+        function: function of arrays.
+        **options: as for `jax.jit`.
+    """
+    return jax.jit(function, compiler_options=compiler_options(), **options)
+
+
+@functools.cache
+def compiler_options():
+    """What XLA is told on CPUs: no products by YNNPACK. None elsewhere, or if it does not know."""
+    options = {"xla_cpu_experimental_ynn_fusion_type": ""}
+    if jax.default_backend() != "cpu":
+        return None
+    try:
+        jax.jit(lambda number: number, compiler_options=options).lower(1.0).compile()
+    except jax.errors.JaxRuntimeError:  # a release that has no such option
+        return None
+    return options
 
 
 def rematerialized(forward, *inputs):
