@@ -10,6 +10,9 @@ from keras import tree
 # Bucket lengths as fractions of the longest: six, so at most six programs are compiled.
 _FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 
+# So many tokens of padding take as long as compiling six programs, the model being large or small.
+_WORTH_COMPILING = 8192
+
 # In training examples are sorted by length within windows of this many batches.
 GROUPING_WINDOW = 8
 
@@ -25,6 +28,43 @@ def bucket_lengths(max_length):
     """
     rounded = {min(max_length, max(8, -(-int(max_length * f) // 8) * 8)) for f in _FRACTIONS}
     return tuple(sorted(rounded))
+
+
+def fitted_lengths(lengths, buckets):
+    """As many lengths as `buckets`, such that rows which are all known are padded the least.
+
+    Args:
+        lengths: int array. How long the rows are.
+        buckets: rising ints, the last one no less than any row.
+
+    Returns:
+        rising ints, the last one no less than any row; `buckets` where that spares too little to
+        compile programs for others.
+
+    >>> fitted_lengths(np.array([9, 10, 23] * 1000), (32, 64, 128))
+    (16, 24)
+    """
+    padded = np.asarray(buckets)[np.searchsorted(buckets, lengths)].sum()
+    if padded - lengths.sum() < _WORTH_COMPILING:
+        return buckets
+    in_eights = np.minimum(-(-np.asarray(lengths) // 8) * 8, buckets[-1])
+    steps, rows = np.unique(in_eights, return_counts=True)
+    rows = np.cumsum(rows)  # no longer than each step
+    # For the rows up to each step the least sum of their lengths, and the steps that give it.
+    best = [(step * count, (step,)) for step, count in zip(steps, rows, strict=True)]
+
+    def longer_by(k, i):
+        """What was best up to step `k`, and step `i` for the rows between."""
+        least, chosen = best[k]
+        return least + steps[i] * (rows[i] - rows[k]), (*chosen, steps[i])
+
+    for _ in buckets[1:]:
+        best = [
+            min([best[i], *(longer_by(k, i) for k in range(i))], key=lambda found: found[0])
+            for i in range(len(steps))
+        ]
+    least, chosen = best[-1]
+    return buckets if padded - least < _WORTH_COMPILING else tuple(map(int, chosen))
 
 
 def bucket_for(length, buckets):
@@ -66,6 +106,10 @@ class TextExamples:
         longest = preprocessor.max_length
         self.buckets = bucket_lengths(longest) if compiled else range(1, longest + 1)
         self.lengths = np.array([len(example) for example in examples], "int64")
+
+    def fit_lengths(self):
+        """Pads to other lengths where that spares these rows more than compiling programs takes."""
+        self.buckets = fitted_lengths(self.lengths, self.buckets)
 
     def __len__(self):
         return len(self.examples)

@@ -6,10 +6,11 @@ import numpy as np
 
 from keras_bert_zoo.data import streams
 from keras_bert_zoo.data.backend_dataset import as_tf_dataset, for_backend, is_stream, is_tf_dataset
-from keras_bert_zoo.data.batching import ArrayExamples, Batches
+from keras_bert_zoo.data.batching import ArrayExamples, Batches, TextExamples
 from keras_bert_zoo.data.example_packing import ExamplePacking
 from keras_bert_zoo.data.labels import each, leaves
 from keras_bert_zoo.encoder_inputs import check_inputs
+from keras_bert_zoo.layers.devices import is_cpu
 
 DEFAULT_BATCH_SIZE = 32
 
@@ -97,12 +98,19 @@ class Feed:
             return
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
         examples = self._examples(x)
+        if order == "sorted" and self._may_fit_lengths(examples):
+            examples.fit_lengths()
         batches = self._batches(examples, size, order)
         yield examples, ((batch, batches.rows(i)) for i, (batch,) in enumerate(batches))
 
     def _batches(self, examples, batch_size, order):
         fill = self.model.shapes_cost
         return Batches(examples, batch_size, order, fill=fill, packing=self.packing)
+
+    def _may_fit_lengths(self, examples):
+        """Whether rows are padded at all, to few lengths; on accelerators compiling is dear."""
+        padded = isinstance(examples, TextExamples) and self.packing is None
+        return padded and self.model.shapes_cost and is_cpu()
 
     # === Batches of a caller's dataset ===
 

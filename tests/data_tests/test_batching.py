@@ -1,17 +1,23 @@
 """Batches of one size and a few lengths."""
 
+import itertools
+
+import hypothesis
 import keras
 import numpy as np
 import pytest
 import support
+from hypothesis import strategies as st
 
 import keras_bert_zoo as kbz
+from keras_bert_zoo.data import batching
 from keras_bert_zoo.data.batching import (
     ArrayExamples,
     Batches,
     Labelled,
     TextExamples,
     bucket_lengths,
+    fitted_lengths,
 )
 
 
@@ -34,6 +40,41 @@ def test_at_most_six_buckets_that_end_with_the_longest(max_length):
     assert buckets[-1] == max_length
     assert list(buckets) == sorted(set(buckets))
     assert all(bucket % 8 == 0 for bucket in buckets[:-1])
+
+
+@hypothesis.given(
+    lengths=st.lists(st.integers(1, 60), min_size=1, max_size=30),
+    buckets=st.sampled_from([(60,), (16, 60), (8, 32, 60)]),
+    worth=st.sampled_from([0, 1, 50, 200]),
+)
+def test_lengths_that_fit_are_the_best_of_as_many(lengths, buckets, worth):
+    def padded(to):
+        return sum(next(each for each in to if each >= length) for length in lengths)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batching, "_WORTH_COMPILING", worth)
+        found = fitted_lengths(np.array(lengths), buckets)
+    longest = min(-(-max(lengths) // 8) * 8, 60)
+    shorter = range(8, longest, 8)
+    ways = [
+        (*some, longest)
+        for count in range(len(buckets))
+        for some in itertools.combinations(shorter, count)
+    ]
+    best = min(map(padded, ways))
+    if padded(buckets) - best < worth:
+        assert found == buckets
+    else:
+        assert padded(found) <= best
+        assert len(found) <= len(buckets)
+        assert list(found) == sorted(set(found))
+        assert all(each % 8 == 0 or each == 60 for each in found)
+
+
+def test_a_few_rows_keep_their_lengths():
+    buckets = bucket_lengths(128)
+    assert fitted_lengths(np.full(100, 17), buckets) == buckets
+    assert fitted_lengths(np.full(2000, 17), buckets) == (24,)
 
 
 @pytest.mark.parametrize("words, width", [(0, 8), (6, 8), (7, 16), (30, 32), (31, 48), (99, 64)])

@@ -6,6 +6,7 @@ import pytest
 import support
 import toys
 
+from keras_bert_zoo.data import batching
 from keras_bert_zoo.data.batching import bucket_lengths
 from keras_bert_zoo.layers.encoder_block import EncoderBlock
 
@@ -105,6 +106,29 @@ def test_at_most_one_program_for_each_bucket(monkeypatch):
     assert traced(model.fit, texts, y, 1, 2, verbose=0) == 0
     assert traced(model.evaluate, texts, y, 1, verbose=0) == 0
     assert traced(model.predict, texts, 1) == 0
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="elsewhere any length is taken")
+def test_predictions_of_many_texts_in_lengths_that_fit(monkeypatch):
+    texts = toys.words(np.random.default_rng(0).integers(1, 40, 60))
+    backbone = support.tiny_backbone(num_layers=1, max_sequence_length=128)
+    model = support.tiny_classifier(max_length=128, backbone=backbone)
+    wanted = model.predict(texts, 4)
+    widths = []
+    run = model.predict_on_batch
+    monkeypatch.setattr(
+        model, "predict_on_batch", lambda x: widths.append(x["token_ids"].shape) or run(x)
+    )
+    assert np.array_equal(model.predict(texts, 4), wanted)
+    assert {length for _, length in widths} <= set(bucket_lengths(128))
+
+    widths.clear()
+    monkeypatch.setattr(batching, "_WORTH_COMPILING", 1)
+    np.testing.assert_allclose(model.predict(texts, 4), wanted, atol=1e-5)
+    lengths = {length for _, length in widths}
+    assert not lengths <= set(bucket_lengths(128))
+    assert len(lengths) <= 6
+    np.testing.assert_allclose(model.predict(texts, 4, pack_examples=True), wanted, atol=1e-5)
 
 
 @pytest.mark.skipif(
