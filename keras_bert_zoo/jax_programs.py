@@ -44,7 +44,7 @@ class CompiledModel(keras.Model):
 
         one_device = keras.distribution.distribution() is None
         nnx = keras.config.is_nnx_enabled()
-        return one_device and not nnx and jax_kernels.compiler_options() is not None
+        return one_device and not nnx and bool(jax_kernels.compiler_options())
 
 
 def _compiled(step):

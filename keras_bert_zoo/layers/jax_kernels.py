@@ -40,26 +40,28 @@ def is_eager(tensor):
     return not isinstance(tensor, jax.core.Tracer)
 
 
-def compiled(function, **options):
+def compiled(function, **settings):
     """A function of tensors, compiled for each of their shapes.
 
     Args:
         function: function of arrays.
-        **options: as for `jax.jit`.
+        **settings: as for `jax.jit`.
     """
-    return jax.jit(function, compiler_options=compiler_options(), **options)
+    if compiler_options():
+        settings["compiler_options"] = compiler_options()
+    return jax.jit(function, **settings)
 
 
 @functools.cache
 def compiler_options():
-    """What XLA is told on CPUs: no products by YNNPACK. None elsewhere, or if it does not know."""
+    """What XLA is told on CPUs: no products by YNNPACK. Nothing elsewhere, or if it has no such."""
     options = {"xla_cpu_experimental_ynn_fusion_type": ""}
     if jax.default_backend() != "cpu":
-        return None
+        return {}
     try:
         jax.jit(lambda number: number, compiler_options=options).lower(1.0).compile()
-    except jax.errors.JaxRuntimeError:  # a release that has no such option
-        return None
+    except (TypeError, jax.errors.JaxRuntimeError):  # `jit`, or XLA, of an older release
+        return {}
     return options
 
 
