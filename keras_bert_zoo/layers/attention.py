@@ -77,31 +77,45 @@ class SelfAttention(keras.layers.Layer):
         self.built = True
 
     def call(self, hidden_states, attention_mask=None, training=None, first_token_only=False):
+        return self.output_dense(
+            self.context(hidden_states, attention_mask, training, first_token_only)
+        )
+
+    def context(self, hidden_states, attention_mask, training, first_token_only, **options):
+        """What the output projection takes.
+
+        Args:
+            hidden_states, attention_mask, training, first_token_only: as for the layer.
+            **options: for TensorFlow's `dropped_attention`, where that is taken.
+
+        Returns:
+            float, `(B, L, D)`; `(B, 1, D)` with `first_token_only`.
+        """
         query, key, value = self._project(hidden_states)  # (B, L, H, K) each
         if first_token_only:
             query = query[:, :1]
             attention_mask = None if attention_mask is None else attention_mask[:, :, :1]
         dropout = self.dropout if training else 0.0
         attend = fused_attention(query, dropout, training) or functools.partial(
-            self._attend, training=dropout > 0
+            self._attend, training=dropout > 0, **options
         )
         context = attend(query, key, value, mask=attention_mask)  # (B, L, H, K)
         batch, length, width = ops.shape(hidden_states)
-        context = ops.reshape(context, (batch, 1 if first_token_only else length, width))
-        return self.output_dense(context)
+        return ops.reshape(context, (batch, 1 if first_token_only else length, width))
 
     def probabilities(self, hidden_states, attention_mask=None):
         """The attention probabilities of an input, float, `(B, H, L, L)`; no dropout."""
         query, key, _ = map(_heads_first, self._project(hidden_states))
         return self._probabilities(query, key, attention_mask)
 
-    def _attend(self, query, key, value, mask, training):
+    def _attend(self, query, key, value, mask, training, **options):
         """Attention step by step.
 
         Args:
             query, key, value: float, `(B, L, H, K)`; of queries there may be one.
             mask: bool, broadcast to `(B, H, L, L)`, or None.
             training: bool. Whether dropout is drawn.
+            **options: for the backend's `dropped_attention`.
 
         Returns:
             float, of the query's shape.
@@ -114,7 +128,7 @@ class SelfAttention(keras.layers.Layer):
                 mask = ops.cast(mask, "bool")
                 mask = ops.reshape(mask, (*[1] * (4 - len(mask.shape)), *ops.shape(mask)))
             seed = dropout.seed_generator.next()
-            return _heads_first(kernel(query, key, value, seed, dropout.steps, mask))
+            return _heads_first(kernel(query, key, value, seed, dropout.steps, mask, **options))
         probabilities = self._probabilities(query, key, mask)  # (B, H, L, L)
         probabilities = dropout(probabilities, training=training)
         return _heads_first(ops.matmul(probabilities, value))

@@ -1,6 +1,7 @@
 """One Transformer encoder block, with LayerNorm after each sublayer."""
 
 import functools
+import itertools
 
 import keras
 from keras import ops
@@ -97,23 +98,41 @@ class EncoderBlock(keras.layers.Layer):
                     return torch_block.encode(self, hidden_states, mask, first_token_only)
             elif compiled_block.suits(self, hidden_states):
                 return compiled_block.encode(self, hidden_states, attention_mask, first_token_only)
-        encode = functools.partial(
-            self._encode,
-            attention_mask=attention_mask,
-            training=training,
-            first_token_only=first_token_only,
-        )
-        if self.remat and training:
-            return rematerialized(self, encode, hidden_states)
-        return encode(hidden_states)
+        options = {"training": training, "first_token_only": first_token_only}
+        encode = functools.partial(self._encode, attention_mask=attention_mask, **options)
+        if not (self.remat and training):
+            return encode(hidden_states)
+        usual = type(self) is EncoderBlock and type(self.attention) is SelfAttention
+        if keras.backend.backend() == "tensorflow" and usual:
+            return self._rematerialized_in_two(hidden_states, attention_mask, options)
+        return rematerialized(self, encode, hidden_states)
 
     def _encode(self, hidden_states, attention_mask, training, first_token_only):
-        attended = self.attention(
-            hidden_states,
-            attention_mask=attention_mask,
-            training=training,
-            first_token_only=first_token_only,
-        )
+        options = {"training": training, "first_token_only": first_token_only}
+        attended = self.attention(hidden_states, attention_mask=attention_mask, **options)
+        return self._finish(hidden_states, attended, **options)
+
+    def _rematerialized_in_two(self, hidden_states, attention_mask, options):
+        """As `_encode`, where the context of attention is kept besides the block's input.
+
+        It is not computed again then: its gradients draw the probabilities that they need, a row
+        at a time, and never hold all of them.
+        """
+        passes = itertools.count()
+
+        def attend(hidden_states):
+            # The first pass alone is read. TensorFlow would compute the second's for nothing.
+            kernel = {"kept": False, "wanted": next(passes) == 0}
+            return self.attention.context(hidden_states, attention_mask, **options, **kernel)
+
+        def finish(hidden_states, context):
+            return self._finish(hidden_states, self.attention.output_dense(context), **options)
+
+        context = rematerialized(self, attend, hidden_states)
+        return rematerialized(self, finish, hidden_states, context)
+
+    def _finish(self, hidden_states, attended, training, first_token_only):
+        """The block's output, of its input and what attention makes of it."""
         attended = self.dropout_layer(attended, training=training)
         if first_token_only:
             hidden_states = hidden_states[:, :1]

@@ -5,13 +5,13 @@ import collections
 import keras
 
 
-def rematerialized(layer, forward, hidden_states):
-    """What `forward(hidden_states)` gives, without keeping what its gradients need.
+def rematerialized(layer, forward, *tensors):
+    """What `forward(*tensors)` gives, without keeping what its gradients need.
 
     Args:
         layer: Layer. `forward` reads its variables, and draws from its Dropout layers alone.
-        forward: function of a tensor, to a tensor.
-        hidden_states: float tensor.
+        forward: function of tensors, to a tensor.
+        *tensors: float tensors.
 
     Returns:
         float tensor.
@@ -21,20 +21,20 @@ def rematerialized(layer, forward, hidden_states):
     if keras.backend.backend() == "torch":
         from keras_bert_zoo.layers import torch_kernels
 
-        return torch_kernels.rematerialized(forward, hidden_states)
+        return torch_kernels.rematerialized(forward, *tensors)
     generators = list(_seed_generators(layer))
     # Copies: TensorFlow reads a variable when it is used, the second time after it moved on.
     states = [(generator.state, generator.state.value * 1) for generator in generators]
     draws = collections.Counter()
     if keras.backend.backend() == "jax":
-        output = _on_jax(layer, forward, hidden_states, states, draws)
+        output = _on_jax(layer, forward, tensors, states, draws)
     else:
 
-        def stateless(hidden_states):
+        def stateless(*tensors):
             with _Scope(states, draws):
-                return forward(hidden_states)
+                return forward(*tensors)
 
-        output = keras.remat(stateless)(hidden_states)
+        output = keras.remat(stateless)(*tensors)
     for generator in generators:
         for _ in range(draws[id(generator.state)]):
             generator.next()  # as the scope dropped what was drawn within
@@ -55,19 +55,20 @@ class _Scope(keras.StatelessScope):
         super().add_update(update)
 
 
-def _on_jax(layer, forward, hidden_states, states, draws):
+def _on_jax(layer, forward, tensors, states, draws):
     """JAX takes the values of the scope around this one, and those with gradients as arguments."""
     from keras_bert_zoo.layers import jax_kernels
 
     trained = layer.trainable_variables
     others = [(variable, variable.value) for variable in layer.non_trainable_variables]
 
-    def stateless(hidden_states, *values):
+    def stateless(*given):
+        values = given[len(tensors) :]
         with _Scope([*others, *zip(trained, values, strict=True), *states], draws):
-            return forward(hidden_states)
+            return forward(*given[: len(tensors)])
 
     values = [variable.value for variable in trained]
-    return jax_kernels.rematerialized(stateless, hidden_states, *values)
+    return jax_kernels.rematerialized(stateless, *tensors, *values)
 
 
 def _seed_generators(layer):

@@ -44,11 +44,11 @@ def compiled(function):
     return tf.function(function, autograph=False, reduce_retracing=True)
 
 
-def dropped_attention(query, key, value, seed, steps, mask=None):
+def dropped_attention(query, key, value, seed, steps, mask=None, kept=True, wanted=True):
     """Scaled dot-product attention with dropout on the probabilities.
 
-    One array of them is kept for the gradients. Where there are many, on CPUs, all else that is as
-    large lies in memory for one row at a time.
+    At most one array of them is kept for the gradients. Where there are many, on CPUs, all else
+    that is as large lies in memory for one row at a time.
 
     Args:
         query: float, `(B, H, Q, K)`, of Q queries.
@@ -56,32 +56,47 @@ def dropped_attention(query, key, value, seed, steps, mask=None):
         seed: int, `(2,)`.
         steps: int, above 0 and below 65,536. How many of as many probabilities are dropped.
         mask: bool, broadcast to `(B, H, Q, L)`, or None. True where a query may look at a key.
+        kept: bool. Whether that array is kept, and not computed again. Defaults to True.
+        wanted: bool. False where gradients alone are, as when a block is computed again without
+            `kept`. Defaults to True.
 
     Returns:
-        float, `(B, H, Q, K)`.
+        float, `(B, H, Q, K)`; zeros where it is not wanted.
     """
     mask = tf.ones((1, 1, 1, 1), bool) if mask is None else mask
     mask = tf.broadcast_to(mask, [tf.shape(query)[0], *tf.unstack(tf.shape(mask))[1:]])
-    return _dropped(query, key, value, mask, seed, steps, MOST_NUMBERS if is_cpu() else None)
+    most = MOST_NUMBERS if is_cpu() else None
+    return _dropped(query, key, value, mask, seed, steps, most, kept, wanted)
 
 
 # TensorFlow registers a gradient for good, with the graph it is of: here this function's own, which
 # is traced once and not for each layer and model.
 @tf.function(autograph=False, reduce_retracing=True)
-def _dropped(query, key, value, mask, seed, steps, most):
-    def forward(number, *rows):
+def _dropped(query, key, value, mask, seed, steps, most, kept, wanted):
+    def draw(number, query, key, mask):
         # The other half of a seed counts the calls.
-        return _attend(*rows, tf.stack([tf.cast(number, seed.dtype), 0]) + seed, steps)
+        own_seed = tf.stack([tf.cast(number, seed.dtype), 0]) + seed
+        return _probabilities(query, key, mask, own_seed, steps)
 
-    def backward(_, *rows):
-        return _attend_backward(*rows, steps)
+    def forward(number, query, key, value, mask):
+        signed = draw(number, query, key, mask)
+        context = _context(signed, value, steps)
+        return (context, signed) if kept else (context,)
+
+    def backward(number, query, key, value, mask, gradient, *signed):
+        (signed,) = signed or (draw(number, query, key, mask),)
+        return _attend_backward(query, key, value, mask, signed, gradient, steps)
 
     @tf.custom_gradient
     def attend(query, key, value):
-        context, signed = _by_rows(forward, 2, most, query, key, value, mask)
+        context, *signed = (
+            _by_rows(forward, 1 + kept, most, query, key, value, mask)
+            if wanted
+            else (tf.zeros_like(query),)
+        )
 
         def gradients(gradient):
-            return _by_rows(backward, 3, most, query, key, value, mask, signed, gradient)
+            return _by_rows(backward, 3, most, query, key, value, mask, gradient, *signed)
 
         return context, gradients
 
@@ -121,15 +136,17 @@ def _by_rows(function, results, most, query, key, *others):
     return tf.cond(numbers <= most, whole, row_by_row)
 
 
-def _attend(query, key, value, mask, seed, steps):
-    """The context of some rows, and the one array that their gradients need."""
+def _probabilities(query, key, mask, seed, steps):
+    """The probabilities of some rows, negative where dropout takes them away."""
     scores = tf.matmul(query / _root(query), key, transpose_b=True)  # (B, H, Q, L)
     # Finite, so that a row with no real token gives numbers rather than NaN.
     probabilities = tf.nn.softmax(tf.where(mask, tf.cast(scores, "float32"), -1e9))
     keep = random_mask(tf.unstack(tf.shape(probabilities)), steps, seed)
-    # One array says both: what is taken away turns negative.
-    signed = tf.cast(tf.where(keep, probabilities, -probabilities), query.dtype)
-    return tf.matmul(tf.nn.relu(signed), value * scale_of(steps)), signed
+    return tf.cast(tf.where(keep, probabilities, -probabilities), query.dtype)
+
+
+def _context(signed, value, steps):
+    return tf.matmul(tf.nn.relu(signed), value * scale_of(steps))
 
 
 def _attend_backward(query, key, value, mask, signed, gradient, steps):

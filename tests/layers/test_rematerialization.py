@@ -44,13 +44,13 @@ def test_in_half_precision():
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX traces the block once for both")
 def test_the_block_is_computed_twice(monkeypatch):
-    counts, encode = [0], kbz.layers.EncoderBlock._encode
+    counts, finish = [0], kbz.layers.EncoderBlock._finish
 
     def counted(*args, **kwargs):
         counts[0] += 1
-        return encode(*args, **kwargs)
+        return finish(*args, **kwargs)
 
-    monkeypatch.setattr(kbz.layers.EncoderBlock, "_encode", counted)
+    monkeypatch.setattr(kbz.layers.EncoderBlock, "_finish", counted)
     found = []
     for remat in (False, True):
         counts[0] = 0
@@ -78,6 +78,36 @@ def test_a_compiled_program_needs_less_memory():
 
     inputs = {name: np.tile(array, (16, 4)) for name, array in INPUTS.items()}  # (192, 32)
     assert needed(True) < 0.5 * needed(False)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="of TensorFlow's steps")
+def test_probabilities_of_all_rows_are_never_held():
+    import tensorflow as tf
+
+    def most_held(remat):
+        block = kbz.layers.EncoderBlock(2, 8, attention_dropout=0.1, remat=remat)
+        block.build(states.shape)
+
+        @tf.function
+        def train():
+            with tf.GradientTape() as tape:
+                loss = tf.reduce_sum(block(states, training=True) ** 2)
+            return tape.gradient(loss, [weight.value for weight in block.trainable_weights])
+
+        train()
+        before = tf.config.experimental.get_memory_info("CPU:0")["current"]
+        tf.config.experimental.reset_memory_stats("CPU:0")
+        train()
+        return tf.config.experimental.get_memory_info("CPU:0")["peak"] - before
+
+    try:
+        tf.config.experimental.get_memory_info("CPU:0")
+    except ValueError:
+        pytest.skip("TensorFlow counts its memory with oneDNN alone")
+    states = tf.random.normal((16, 512, 4))
+    probabilities = 16 * 2 * 512**2 * 4
+    assert most_held(False) > probabilities
+    assert most_held(True) < 0.8 * probabilities
 
 
 @pytest.mark.skipif(

@@ -60,11 +60,11 @@ def with_gradients(function, arrays):
     return [output, *tape.gradient(loss, tensors)]
 
 
-def compare(arrays, mask, around, by_row, tolerance=2e-6):
+def compare(arrays, mask, around, by_row, tolerance=2e-6, **options):
     mask = None if mask is None else tf.constant(mask)
 
     def kernel(query, key, value):
-        return tensorflow_kernels.dropped_attention(query, key, value, SEED, STEPS, mask)
+        return tensorflow_kernels.dropped_attention(query, key, value, SEED, STEPS, mask, **options)
 
     keep = keep_mask(by_row, arrays[0].shape[2])
     wanted = with_gradients(lambda *each: step_by_step(*each, mask, keep), arrays)
@@ -86,11 +86,12 @@ def test_equals_the_steps(monkeypatch, most, by_row, mask):
     compare(arrays_of(), MASKS[mask], AROUND["eager"], by_row)
 
 
+@pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("most, by_row", [(2**20, False), (1, True)])
 @pytest.mark.parametrize("around", AROUND)
-def test_within_graphs(monkeypatch, most, by_row, around):
+def test_within_graphs(monkeypatch, most, by_row, around, kept):
     monkeypatch.setattr(tensorflow_kernels, "MOST_NUMBERS", most)
-    compare(arrays_of(), MASKS["padding"], AROUND[around], by_row)
+    compare(arrays_of(), MASKS["padding"], AROUND[around], by_row, kept=kept)
 
 
 @pytest.mark.parametrize("most, by_row", [(2**20, False), (1, True)])
