@@ -50,7 +50,7 @@ test-jax-only: .venv-jax/ready-to-test
 	! .venv-jax/bin/python -c "import tensorflow" 2>/dev/null
 	KERAS_BACKEND=jax .venv-jax/bin/python -m pytest -q $(WORKERS) --write-passed $(PASSED)
 
-# What needs more than JAX, and what imports it beside the others; `test-on-jax` runs all.
+# The tests that need more than JAX, or depend on what else is installed; `test-on-jax` runs all.
 test-rest-on-jax: .venv/ready test-jax-only
 	KERAS_BACKEND=jax .venv/bin/python -m pytest -q $(WORKERS) --leave-out $(PASSED)
 

@@ -56,14 +56,14 @@ def pytest_collection_modifyitems(config, items):
     passed = config.getoption("leave_out")
     if passed is None:
         return
+    if not passed.is_file():
+        raise pytest.UsageError(f"{passed} is not there; --write-passed makes it.")
     passed = set(passed.read_text(encoding="utf-8").splitlines())
-    left_out = [
-        item
-        for item in items
-        if item.nodeid in passed and not item.get_closest_marker("each_environment")
-    ]
-    gone = {item.nodeid for item in left_out}
-    items[:] = [item for item in items if item.nodeid not in gone]
+    left_out, others = [], []
+    for item in items:
+        everywhere = item.get_closest_marker("each_environment")
+        (left_out if item.nodeid in passed and not everywhere else others).append(item)
+    items[:] = others
     config.hook.pytest_deselected(items=left_out)
 
 
@@ -73,7 +73,7 @@ class PassedTests:
     def __init__(self, path):
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
+        path.write_text("", encoding="utf-8")
 
     def pytest_runtest_logreport(self, report):
         if report.when == "call" and report.passed:

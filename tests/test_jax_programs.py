@@ -17,7 +17,7 @@ LABELS = [0, 1] * 4
 @pytest.fixture
 def compiled(monkeypatch):
     """Counts what is compiled by the options."""
-    return count_calls(monkeypatch, jax_kernels, "compiled")
+    return count_calls(monkeypatch, jax_kernels, "compiled_step")
 
 
 @pytest.fixture
@@ -56,19 +56,32 @@ def test_a_release_without_the_options(compiled):
     assert compiled == []
 
 
-def test_nothing_is_compiled_where_the_caller_says_so(compiled):
+@pytest.mark.parametrize("settings", [{"run_eagerly": True}, {"jit_compile": False}], ids=str)
+def test_nothing_is_compiled_where_the_caller_says_so(compiled, settings):
     model = tiny_classifier()
-    model.compile(run_eagerly=True)
+    model.compile(**settings)
     run(model)
     assert compiled == []
 
 
+def test_a_distribution_is_left_to_keras(compiled, monkeypatch):
+    monkeypatch.setattr(keras.distribution, "distribution", lambda: "any")
+    assert not tiny_classifier()._has_own_programs()
+    monkeypatch.undo()
+    assert tiny_classifier()._has_own_programs()
+
+
 def test_several_steps_at_a_time(compiled):
-    model = tiny_classifier()
-    model.compile(steps_per_execution=2)
-    losses, _ = run(model)
-    assert np.isfinite(losses).all()
-    assert len(compiled) == 3
+    one, several = tiny_classifier(), tiny_classifier()
+    several.set_weights(one.get_weights())
+    several.compile(steps_per_execution=2)
+    one.compile()
+    results = []
+    for model in (one, several):
+        keras.utils.set_random_seed(7)
+        results.append(run(model))
+    np.testing.assert_allclose(results[0][1], results[1][1], atol=1e-5)
+    assert len(compiled) == 6
 
 
 def test_products_are_left_to_xla():
@@ -86,18 +99,34 @@ def test_products_are_left_to_xla():
     assert "ynn_fusion" not in text(options)
 
 
-@pytest.mark.parametrize("error", ["TypeError", "JaxRuntimeError"])
-def test_an_older_release(monkeypatch, error):
+@pytest.fixture
+def asked_anew():
+    jax_kernels.compiler_options.cache_clear()
+    yield
+    jax_kernels.compiler_options.cache_clear()
+
+
+@pytest.mark.usefixtures("asked_anew")
+def test_an_xla_that_lacks_the_option(monkeypatch):
     import jax
 
-    raised = TypeError if error == "TypeError" else jax.errors.JaxRuntimeError
+    def refuse(*args, compiler_options, **kwargs):
+        return given(*args, compiler_options={"xla_cpu_of_another_release": ""}, **kwargs)
 
-    def refuse(*args, **kwargs):
-        raise raised("No such option")
-
-    jax_kernels.compiler_options.cache_clear()
+    given = jax.jit
     monkeypatch.setattr(jax, "jit", refuse)
-    try:
-        assert jax_kernels.compiler_options() == {}
-    finally:
-        jax_kernels.compiler_options.cache_clear()
+    assert jax_kernels.compiler_options() == {}
+
+
+@pytest.mark.usefixtures("asked_anew")
+def test_a_jit_that_takes_no_options(monkeypatch):
+    import jax
+
+    monkeypatch.setattr(jax, "jit", lambda function: function)
+    assert jax_kernels.compiler_options() == {}
+
+
+@pytest.mark.usefixtures("asked_anew")
+def test_the_callers_own_flags(monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_experimental_ynn_fusion_type=dot")
+    assert jax_kernels.compiler_options() == {}

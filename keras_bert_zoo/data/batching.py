@@ -10,7 +10,8 @@ from keras import tree
 # Bucket lengths as fractions of the longest: six, so at most six programs are compiled.
 _FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)
 
-# So many tokens of padding take as long as compiling six programs, the model being large or small.
+# Tokens of padding that other lengths must spare. A model of MiniLM's size runs over as many in the
+# time that two or three programs take to compile.
 _WORTH_COMPILING = 8192
 
 # In training examples are sorted by length within windows of this many batches.
@@ -31,15 +32,15 @@ def bucket_lengths(max_length):
 
 
 def fitted_lengths(lengths, buckets):
-    """As many lengths as `buckets`, such that rows which are all known are padded the least.
+    """Lengths that pad given rows the least, at most as many as `buckets`.
 
     Args:
         lengths: int array. How long the rows are.
         buckets: rising ints, the last one no less than any row.
 
     Returns:
-        rising ints, the last one no less than any row; `buckets` where that spares too little to
-        compile programs for others.
+        rising ints, the last one no less than any row; `buckets` itself where others would spare
+        too little.
 
     >>> fitted_lengths(np.array([9, 10, 23] * 1000), (32, 64, 128))
     (16, 24)
@@ -47,24 +48,25 @@ def fitted_lengths(lengths, buckets):
     padded = np.asarray(buckets)[np.searchsorted(buckets, lengths)].sum()
     if padded - lengths.sum() < _WORTH_COMPILING:
         return buckets
-    in_eights = np.minimum(-(-np.asarray(lengths) // 8) * 8, buckets[-1])
+    in_eights = np.minimum(np.maximum(-(-lengths // 8), 1) * 8, buckets[-1])
     steps, rows = np.unique(in_eights, return_counts=True)
     rows = np.cumsum(rows)  # no longer than each step
-    # For the rows up to each step the least sum of their lengths, and the steps that give it.
-    best = [(step * count, (step,)) for step, count in zip(steps, rows, strict=True)]
-
-    def longer_by(k, i):
-        """What was best up to step `k`, and step `i` for the rows between."""
-        least, chosen = best[k]
-        return least + steps[i] * (rows[i] - rows[k]), (*chosen, steps[i])
-
+    # For the rows up to each step the least sum of their lengths, by one length, two, and so on;
+    # and which shorter length that goes with.
+    least, shorter = [steps * rows], []
+    # A column for each step, a row for each shorter one.
+    between = np.where(rows > rows[:, None], steps * (rows - rows[:, None]), np.inf)
     for _ in buckets[1:]:
-        best = [
-            min([best[i], *(longer_by(k, i) for k in range(i))], key=lambda found: found[0])
-            for i in range(len(steps))
-        ]
-    least, chosen = best[-1]
-    return buckets if padded - least < _WORTH_COMPILING else tuple(map(int, chosen))
+        sums = least[-1][:, None] + between
+        shorter.append(sums.argmin(axis=0))
+        least.append(sums.min(axis=0))
+    count = int(np.argmin([sums[-1] for sums in least]))
+    if padded - least[count][-1] < _WORTH_COMPILING:
+        return buckets
+    chosen = [len(steps) - 1]
+    for found in reversed(shorter[:count]):
+        chosen.append(found[chosen[-1]])
+    return tuple(int(steps[step]) for step in reversed(chosen))
 
 
 def bucket_for(length, buckets):
@@ -106,10 +108,6 @@ class TextExamples:
         longest = preprocessor.max_length
         self.buckets = bucket_lengths(longest) if compiled else range(1, longest + 1)
         self.lengths = np.array([len(example) for example in examples], "int64")
-
-    def fit_lengths(self):
-        """Pads to other lengths where that spares these rows more than compiling programs takes."""
-        self.buckets = fitted_lengths(self.lengths, self.buckets)
 
     def __len__(self):
         return len(self.examples)

@@ -19,10 +19,11 @@ class SelfAttention(keras.layers.Layer):
 
     Query, key and value come from one dense layer whose kernel `(D, 3 D)` holds the three side by
     side. A fused operation does the rest: PyTorch's own kernel, elsewhere
-    `keras.ops.dot_product_attention`. While attention dropout is drawn, that is PyTorch's on GPUs
-    alone, as no other draws it; JAX and TensorFlow then go step by step, by gradients of their own
-    that need less memory (`dropped_attention`). JAX has no fused one in float16 on the CPU, nor in
-    training for one query.
+    `keras.ops.dot_product_attention`, or for inference on JAX's CPUs a few rows at a time. While
+    attention dropout is drawn, that is PyTorch's on GPUs alone, as no other draws it; JAX and
+    TensorFlow then go step by step, by gradients of their own that need less memory
+    (`dropped_attention`). JAX has no fused one in float16 on the CPU, nor in training for one
+    query.
 
     Args:
         num_heads: int. Attention heads, H; must divide the input's width D.
@@ -236,9 +237,9 @@ class AttentionMap(keras.layers.Layer):
 
 
 def fused_attention(query, dropout, training):
-    """The backend's attention in one operation, a function of query, key, value and `mask`.
+    """The fastest attention there is, a function of query, key, value and `mask`.
 
-    None where no such operation draws the dropout, or can be compiled.
+    None where that is step by step: no operation draws the dropout, or can be compiled.
     """
     backend = keras.backend.backend()
     if backend == "torch":
@@ -253,7 +254,8 @@ def fused_attention(query, dropout, training):
     # Nor have its kernels for GPUs gradients for a single query and a mask.
     if backend == "jax" and training and query.shape[1] == 1:
         return None
-    if backend == "jax" and not training and is_cpu():
+    spread = keras.distribution.distribution() is not None  # parts would gather all rows first
+    if backend == "jax" and not training and not spread and is_cpu():
         from keras_bert_zoo.layers import jax_kernels
 
         return jax_kernels.attention

@@ -76,6 +76,7 @@ def _compiled(
         if first_token_only:
             query, hidden_states = query[:, :1], hidden_states[:, :1]
             mask = None if mask is None else mask[:, :, :1]
+        # There is always one in float32, which `suits` asks for.
         context = fused_attention(query, 0.0, training=False)(query, key, value, mask=mask)
         context = ops.reshape(context, ops.shape(hidden_states))
         attended = hidden_states + affine(context, *weights["attention_output"])

@@ -1,6 +1,7 @@
 """What JAX does in fewer steps, or with less memory, than Keras does by it."""
 
 import functools
+import os
 
 import jax
 from jax import numpy as jnp
@@ -40,29 +41,36 @@ def is_eager(tensor):
     return not isinstance(tensor, jax.core.Tracer)
 
 
-def compiled(function, **settings):
-    """A function of tensors, compiled for each of their shapes.
+def compiled(function):
+    """A function of tensors, compiled for each of their shapes."""
+    return jax.jit(function)
+
+
+def compiled_step(step):
+    """A model's whole step, compiled with `compiler_options`.
 
     Args:
-        function: function of arrays.
-        **settings: as for `jax.jit`.
+        step: function of a state and more, to outputs and a new state, which takes over the memory
+            of the one before. Nothing compiled may be around it.
     """
-    if compiler_options():
-        settings["compiler_options"] = compiler_options()
-    return jax.jit(function, **settings)
+    return jax.jit(step, donate_argnums=0, compiler_options=compiler_options())
 
 
 @functools.cache
 def compiler_options():
-    """What XLA is told on CPUs: no products by YNNPACK. Nothing elsewhere, or if it has no such."""
-    options = {"xla_cpu_experimental_ynn_fusion_type": ""}
-    if jax.default_backend() != "cpu":
+    """XLA's options for whole programs on CPUs: no products by YNNPACK.
+
+    Returns:
+        dict. Empty on accelerators, where a release lacks the option, and where `XLA_FLAGS` has it.
+    """
+    name = "xla_cpu_experimental_ynn_fusion_type"
+    if jax.default_backend() != "cpu" or name in os.environ.get("XLA_FLAGS", ""):
         return {}
     try:
-        jax.jit(lambda number: number, compiler_options=options).lower(1.0).compile()
+        jax.jit(lambda number: number, compiler_options={name: ""}).lower(1.0).compile()
     except (TypeError, jax.errors.JaxRuntimeError):  # `jit`, or XLA, of an older release
         return {}
-    return options
+    return {name: ""}
 
 
 def rematerialized(forward, *inputs):
@@ -115,7 +123,8 @@ def attention(query, key, value, mask=None):
     def attend(_, query, key, value, mask):
         scores = jnp.einsum("bqhk,blhk->bhql", query, key, preferred_element_type="float32")
         scores = _masked(scores / query.shape[-1] ** 0.5, mask)
-        shares = jnp.exp(scores - jnp.max(scores, axis=-1, keepdims=True))
+        most = jax.lax.stop_gradient(jnp.max(scores, axis=-1, keepdims=True))
+        shares = jnp.exp(scores - most)
         context = shares.astype(value.dtype) @ jnp.swapaxes(value, 1, 2)  # (B, H, Q, K)
         # Divided here, where there are fewer numbers.
         context = context / jnp.sum(shares, axis=-1, keepdims=True)
@@ -148,14 +157,14 @@ def dropped_attention(query, key, value, seed, steps, mask=None):
 def _attend(query, key, value, seed, steps, mask):
     """The context, and what its gradients need."""
     if mask is not None:
-        mask = _mask_of_rows(mask, len(query))
+        mask = _mask_of_rows(mask, query.shape[0])
 
     def attend(number, query, key, value, mask):
         keep_shape = (*query.shape[:3], key.shape[2])
         keep = random_mask(keep_shape, steps, jax.random.fold_in(seed, number))
         return _attend_rows(query, key, value, keep, scale_of(steps), mask)
 
-    context, signed = _in_parts(attend, _probabilities_of_row(query, key), query, key, value, mask)
+    context, signed = _in_parts(attend, _row_size(query, key), query, key, value, mask)
     return context, (query, key, value, signed, mask)
 
 
@@ -164,23 +173,24 @@ def _attend_backward(steps, kept, gradient):
         return _attend_rows_backward(*rows, scale_of(steps))
 
     query, key, *_ = kept
-    return (*_in_parts(backward, _probabilities_of_row(query, key), *kept, gradient), None, None)
+    return (*_in_parts(backward, _row_size(query, key), *kept, gradient), None, None)
 
 
 dropped_attention.defvjp(_attend, _attend_backward)
 
 
-def _in_parts(function, numbers, *arrays):
+def _in_parts(function, row_size, *arrays):
     """What a function gives for all rows, where their probabilities are many for a few at a time.
 
     Args:
         function: function of a number, which differs from part to part, and some of the rows.
-        numbers: int. Probabilities of one row.
+        row_size: int. Probabilities of one row.
         *arrays: arrays, `(B, …)`, or None.
     """
-    rows = len(arrays[0])
-    most = max(1, MOST_PROBABILITIES // max(1, numbers))
-    if rows <= most or jax.default_backend() != "cpu":
+    rows = arrays[0].shape[0]
+    is_known = isinstance(rows, int) and isinstance(row_size, int)  # not so in an open export
+    most = max(1, MOST_PROBABILITIES // max(1, row_size)) if is_known else None
+    if not is_known or rows <= most or jax.default_backend() != "cpu":
         return function(0, *arrays)
     size = max(size for size in range(1, most + 1) if rows % size == 0)
     parts = jax.tree.map(lambda array: array.reshape(-1, size, *array.shape[1:]), arrays)
@@ -188,8 +198,8 @@ def _in_parts(function, numbers, *arrays):
     return jax.tree.map(lambda array: array.reshape(rows, *array.shape[2:]), found)
 
 
-def _probabilities_of_row(query, key):
-    """How many, of arrays whose heads come first."""
+def _row_size(query, key):
+    """The probabilities of one row: `H * Q * L`, of `(B, H, Q, K)` and `(B, H, L, K)`."""
     _, heads, queries, _ = query.shape
     return heads * queries * key.shape[2]
 

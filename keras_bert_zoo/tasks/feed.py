@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_bert_zoo.data import streams
 from keras_bert_zoo.data.backend_dataset import as_tf_dataset, for_backend, is_stream, is_tf_dataset
-from keras_bert_zoo.data.batching import ArrayExamples, Batches, TextExamples
+from keras_bert_zoo.data.batching import ArrayExamples, Batches, TextExamples, fitted_lengths
 from keras_bert_zoo.data.example_packing import ExamplePacking
 from keras_bert_zoo.data.labels import each, leaves
 from keras_bert_zoo.encoder_inputs import check_inputs
@@ -98,8 +98,8 @@ class Feed:
             return
         size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
         examples = self._examples(x)
-        if order == "sorted" and self._may_fit_lengths(examples):
-            examples.fit_lengths()
+        if order == "sorted":
+            self._fit_lengths(examples)
         batches = self._batches(examples, size, order)
         yield examples, ((batch, batches.rows(i)) for i, (batch,) in enumerate(batches))
 
@@ -107,10 +107,21 @@ class Feed:
         fill = self.model.shapes_cost
         return Batches(examples, batch_size, order, fill=fill, packing=self.packing)
 
-    def _may_fit_lengths(self, examples):
-        """Whether rows are padded at all, to few lengths; on accelerators compiling is dear."""
-        padded = isinstance(examples, TextExamples) and self.packing is None
-        return padded and self.model.shapes_cost and is_cpu()
+    def _fit_lengths(self, examples):
+        """Pads rows to lengths that fit them; once for a model, which compiles programs for them.
+
+        On accelerators compiling takes longer than any padding.
+        """
+        model, padded = self.model, isinstance(examples, TextExamples) and self.packing is None
+        if not (padded and model.shapes_cost and is_cpu()):
+            return
+        buckets, fitted = examples.buckets, model.fitted_lengths
+        if not fitted:
+            found = fitted_lengths(examples.lengths, buckets)
+            if found == buckets:
+                return
+            model.fitted_lengths = fitted = found
+        examples.buckets = (*fitted, *(bucket for bucket in buckets if bucket > fitted[-1]))
 
     # === Batches of a caller's dataset ===
 

@@ -25,6 +25,8 @@ class TextModel(TextCoding, FilledBatchModel):
     needs_labels = True
     # Whether examples may share rows; see `Packable`.
     packs_examples = False
+    # The lengths that a prediction's rows were padded to; see `Feed`.
+    fitted_lengths = ()
 
     def fit(
         self,

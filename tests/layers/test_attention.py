@@ -1,5 +1,6 @@
 """The fused attention is the written-out one, with masks and without."""
 
+import functools
 import warnings
 
 import keras
@@ -115,13 +116,31 @@ def test_without_dropout_in_parts_has_gradients(monkeypatch):
 
     states = jax.numpy.asarray(STATES.reshape(3, 6, 2, 4))
 
-    def loss(states):
-        context = jax_kernels.attention(states, states * 2, states, PADDING[:, None, None])
+    def loss(attend, states):
+        context = attend(states, states * 2, states, mask=PADDING[:2, None, None])
         return (context**2).sum()
 
-    whole = jax.grad(loss)(states)
-    monkeypatch.setattr(jax_kernels, "MOST_PROBABILITIES", 1)
-    np.testing.assert_allclose(jax.grad(loss)(states), whole, atol=1e-5)
+    states = states[:2]  # what a row without a real token looks at is not the same in both
+    wanted = jax.grad(functools.partial(loss, ops.dot_product_attention))(states)
+    for most in (2**20, 1):
+        monkeypatch.setattr(jax_kernels, "MOST_PROBABILITIES", most)
+        found = jax.grad(functools.partial(loss, jax_kernels.attention))(states)
+        np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
+def test_an_export_for_any_number_of_rows():
+    import jax
+    from jax import export
+
+    from keras_bert_zoo.layers import jax_kernels
+
+    states = jax.numpy.asarray(STATES.reshape(3, 6, 2, 4))
+    (rows,) = export.symbolic_shape("rows")
+    spec = jax.ShapeDtypeStruct((rows, 6, 2, 4), "float32")
+    found = export.export(jax.jit(jax_kernels.attention))(spec, spec, spec)
+    wanted = jax_kernels.attention(states, states, states)
+    np.testing.assert_allclose(found.call(states, states, states), wanted, atol=1e-6)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")

@@ -193,6 +193,15 @@ def test_weights_of_a_scope(taken):
     assert len(taken) == 1
 
 
+@pytest.mark.skipif(not ON_JAX, reason="of JAX's compiler")
+def test_a_constant_within_a_compiled_function():
+    import jax
+
+    block = made()
+    wanted = by_layers(block)
+    agree(jax.jit(lambda factor: block(STATES) * factor)(1.0), wanted)
+
+
 @pytest.mark.skipif(ON_JAX, reason="JAX has none on CPUs")
 def test_flash_attention_may_be_turned_off_again(monkeypatch):
     asked = count_calls(monkeypatch, ops, "dot_product_attention")

@@ -130,6 +130,12 @@ def test_predictions_of_many_texts_in_lengths_that_fit(monkeypatch):
     assert len(lengths) <= 6
     np.testing.assert_allclose(model.predict(texts, 4, pack_examples=True), wanted, atol=1e-5)
 
+    # Once for a model: other texts take the same, and longer ones the usual.
+    widths.clear()
+    model.predict(toys.words([1, 5, 9, 21, 30, 80]), 1)
+    assert {length for _, length in widths} <= {*model.fitted_lengths, 64, 96, 128}
+    assert 96 in {length for _, length in widths}
+
 
 @pytest.mark.skipif(
     keras.backend.backend() == "torch", reason="torch runs eagerly: there is nothing to compile"
