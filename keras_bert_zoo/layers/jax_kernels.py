@@ -7,10 +7,11 @@ import jax
 from jax import numpy as jnp
 
 from keras_bert_zoo import memory
+from keras_bert_zoo.layers.devices import MOST_NUMBERS
 from keras_bert_zoo.layers.dropout_steps import scale_of
 
-# Most probabilities on CPUs at a time, in float32 4 MiB: larger arrays outgrow the caches, and
-# their memory is new each time.
+# Most probabilities of inference on CPUs at a time, in float32 4 MiB: larger arrays outgrow the
+# caches, and their memory is new each time. In training, which keeps them, `MOST_NUMBERS`.
 MOST_PROBABILITIES = 2**20
 
 
@@ -130,7 +131,8 @@ def attention(query, key, value, mask=None):
         context = context / jnp.sum(shares, axis=-1, keepdims=True)
         return jnp.swapaxes(context, 1, 2).astype(query.dtype)
 
-    return _in_parts(attend, heads * queries * key.shape[1], query, key, value, mask)
+    row_size = heads * queries * key.shape[1]
+    return _in_parts(attend, MOST_PROBABILITIES, row_size, query, key, value, mask)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
@@ -164,7 +166,9 @@ def _attend(query, key, value, seed, steps, mask):
         keep = random_mask(keep_shape, steps, jax.random.fold_in(seed, number))
         return _attend_rows(query, key, value, keep, scale_of(steps), mask)
 
-    context, signed = _in_parts(attend, _row_size(query, key), query, key, value, mask)
+    context, signed = _in_parts(
+        attend, MOST_NUMBERS, _row_size(query, key), query, key, value, mask
+    )
     return context, (query, key, value, signed, mask)
 
 
@@ -173,23 +177,25 @@ def _attend_backward(steps, kept, gradient):
         return _attend_rows_backward(*rows, scale_of(steps))
 
     query, key, *_ = kept
-    return (*_in_parts(backward, _row_size(query, key), *kept, gradient), None, None)
+    parts = _in_parts(backward, MOST_NUMBERS, _row_size(query, key), *kept, gradient)
+    return (*parts, None, None)
 
 
 dropped_attention.defvjp(_attend, _attend_backward)
 
 
-def _in_parts(function, row_size, *arrays):
+def _in_parts(function, limit, row_size, *arrays):
     """What a function gives for all rows, where their probabilities are many for a few at a time.
 
     Args:
         function: function of a number, which differs from part to part, and some of the rows.
+        limit: int. Most probabilities at a time.
         row_size: int. Probabilities of one row.
         *arrays: arrays, `(B, …)`, or None.
     """
     rows = arrays[0].shape[0]
     is_known = isinstance(rows, int) and isinstance(row_size, int)  # not so in an open export
-    most = max(1, MOST_PROBABILITIES // max(1, row_size)) if is_known else None
+    most = max(1, limit // max(1, row_size)) if is_known else None
     if not is_known or rows <= most or jax.default_backend() != "cpu":
         return function(0, *arrays)
     size = max(size for size in range(1, most + 1) if rows % size == 0)

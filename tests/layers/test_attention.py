@@ -160,19 +160,18 @@ def test_dropout_with_its_own_gradients(around, mask, queries):
 def test_few_rows_of_probabilities_at_a_time(monkeypatch, most, parts, around, mask):
     from keras_bert_zoo.layers import jax_kernels
 
-    monkeypatch.setattr(jax_kernels, "MOST_PROBABILITIES", most)
+    monkeypatch.setattr(jax_kernels, "MOST_NUMBERS", most)
     found, wanted = attention_with_gradients(AROUND[around], mask, 6, parts=parts)
     for ours, plain in zip(found, wanted, strict=True):
         np.testing.assert_allclose(ours, plain, atol=2e-6)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "jax", reason="of JAX's kernel")
-def test_the_largest_parts_that_are_all_alike(monkeypatch):
+def test_the_largest_parts_that_are_all_alike():
     import jax
 
     from keras_bert_zoo.layers import jax_kernels
 
-    monkeypatch.setattr(jax_kernels, "MOST_PROBABILITIES", 4 * 9)
     seen, states = [], jax.numpy.arange(12.0).reshape(6, 1, 1, 2)
 
     def double(number, query, key, mask):
@@ -180,7 +179,7 @@ def test_the_largest_parts_that_are_all_alike(monkeypatch):
         seen.append(query.shape)
         return query * 2 + key[:, :, :1]
 
-    found = jax_kernels._in_parts(double, 9, states, jax.numpy.zeros((6, 1, 9, 2)), None)
+    found = jax_kernels._in_parts(double, 4 * 9, 9, states, jax.numpy.zeros((6, 1, 9, 2)), None)
     assert seen == [(3, 1, 1, 2)]
     np.testing.assert_array_equal(found, states * 2)
 
