@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from keras_bert_zoo.data.batching import TextExamples, bucket_for
+from keras_bert_zoo.data.batching import TextExamples
+from keras_bert_zoo.data.lengths import bucket_for
 from keras_bert_zoo.tokenizers.texts import check_texts
 
 

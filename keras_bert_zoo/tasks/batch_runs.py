@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import tree
 
-from keras_bert_zoo.data.batching import bucket_for, fill_rows
+from keras_bert_zoo.data.batching import fill_rows
+from keras_bert_zoo.data.lengths import bucket_for
 from keras_bert_zoo.layers.devices import MOST_NUMBERS, is_cpu
 
 # Inputs with a column for each token.

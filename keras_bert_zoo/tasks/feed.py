@@ -6,9 +6,10 @@ import numpy as np
 
 from keras_bert_zoo.data import streams
 from keras_bert_zoo.data.backend_dataset import as_tf_dataset, for_backend, is_stream, is_tf_dataset
-from keras_bert_zoo.data.batching import ArrayExamples, Batches, TextExamples, fitted_lengths
+from keras_bert_zoo.data.batching import ArrayExamples, Batches, TextExamples
 from keras_bert_zoo.data.example_packing import ExamplePacking
 from keras_bert_zoo.data.labels import each, leaves
+from keras_bert_zoo.data.lengths import fitted_lengths
 from keras_bert_zoo.encoder_inputs import check_inputs
 from keras_bert_zoo.layers.devices import is_cpu
 

@@ -10,15 +10,14 @@ import support
 from hypothesis import strategies as st
 
 import keras_bert_zoo as kbz
-from keras_bert_zoo.data import batching
+from keras_bert_zoo.data import lengths as few_lengths
 from keras_bert_zoo.data.batching import (
     ArrayExamples,
     Batches,
     Labelled,
     TextExamples,
-    bucket_lengths,
-    fitted_lengths,
 )
+from keras_bert_zoo.data.lengths import bucket_lengths, fitted_lengths
 
 
 def examples(lengths, max_length=64):
@@ -52,7 +51,7 @@ def test_lengths_that_fit_are_the_best_of_as_many(lengths, buckets, worth):
         return sum(next(each for each in to if each >= length) for length in lengths)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batching, "_WORTH_COMPILING", worth)
+        patch.setattr(few_lengths, "_WORTH_COMPILING", worth)
         found = fitted_lengths(np.array(lengths), buckets)
     longest = min(max(8, -(-max(lengths) // 8) * 8), 60)
     shorter = range(8, longest, 8)
@@ -68,6 +67,7 @@ def test_lengths_that_fit_are_the_best_of_as_many(lengths, buckets, worth):
         assert padded(found) <= best
         assert len(found) <= len(buckets)
         assert list(found) == sorted(set(found))
+        assert found[0] >= 8
         assert all(each % 8 == 0 or each == 60 for each in found)
 
 

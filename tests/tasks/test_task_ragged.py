@@ -6,8 +6,8 @@ import pytest
 import support
 import toys
 
-from keras_bert_zoo.data import batching
-from keras_bert_zoo.data.batching import bucket_lengths
+from keras_bert_zoo.data import lengths as few_lengths
+from keras_bert_zoo.data.lengths import bucket_lengths
 from keras_bert_zoo.layers.encoder_block import EncoderBlock
 
 
@@ -123,7 +123,7 @@ def test_predictions_of_many_texts_in_lengths_that_fit(monkeypatch):
     assert {length for _, length in widths} <= set(bucket_lengths(128))
 
     widths.clear()
-    monkeypatch.setattr(batching, "_WORTH_COMPILING", 1)
+    monkeypatch.setattr(few_lengths, "_WORTH_COMPILING", 1)
     np.testing.assert_allclose(model.predict(texts, 4), wanted, atol=1e-5)
     lengths = {length for _, length in widths}
     assert not lengths <= set(bucket_lengths(128))

@@ -7,7 +7,7 @@ import itertools
 import keras
 import numpy as np
 
-from keras_bert_zoo.data.batching import bucket_for, bucket_lengths
+from keras_bert_zoo.data.lengths import bucket_for, bucket_lengths
 from keras_bert_zoo.data.pretraining.documents import as_documents
 from keras_bert_zoo.data.pretraining.recipe import PretrainingRecipe, make_rows
 from keras_bert_zoo.tokenizers.packing import pad_rows
