@@ -43,12 +43,23 @@ def fill(values):
 
 
 def _copied(variable, arrays):
-    """A variable's value as one array of its own."""
-    whole = memory.empty(tuple(variable.shape), _gathered_in(variable))
+    """A variable's value as one array of its own; of turned matrices a turned one but on JAX.
+
+    PyTorch keeps it so. TensorFlow turns it faster than numpy does, JAX does not.
+    """
+    shape, dtype = tuple(variable.shape), _gathered_in(variable)
+    if keras.backend.backend() != "jax" and all(map(_is_turned, arrays)):
+        whole = memory.empty(shape[::-1], dtype).T
+    else:
+        whole = memory.empty(shape, dtype)
     places = [whole] if len(arrays) == 1 else np.split(whole, len(arrays), axis=-1)
     for place, array in zip(places, arrays, strict=True):
         _copy(np.asarray(array), place)
     return whole
+
+
+def _is_turned(array):
+    return array.ndim == 2 and abs(array.strides[0]) < abs(array.strides[1])
 
 
 def _gathered_in(variable):
@@ -65,8 +76,8 @@ def _can_be_kept(variable, arrays):
 
 
 def _copy(array, place):
-    """Copies an array; a matrix that lies turned in stripes."""
-    if array.ndim == 2 and abs(array.strides[0]) < abs(array.strides[1]):
+    """Copies an array; a matrix that lies turned, and shall not, in stripes."""
+    if _is_turned(array) and not _is_turned(place):
         for start in range(0, array.shape[1], STRIPE):
             place[:, start : start + STRIPE] = array[:, start : start + STRIPE]
     else:
@@ -85,5 +96,8 @@ def _hand_over(variable, array):
         import tensorflow as tf
 
         if tf.executing_eagerly():
-            array = tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+            in_order = array.flags.c_contiguous
+            lying = (array if in_order else array.T).__dlpack__()
+            tensor = tf.experimental.dlpack.from_dlpack(lying)
+            array = tensor if in_order else tf.transpose(tensor)
     variable.assign(array)

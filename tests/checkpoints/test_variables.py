@@ -62,6 +62,20 @@ def test_parts_lie_side_by_side():
     np.testing.assert_array_equal(ops.convert_to_numpy(bias), np.concatenate(halves))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_turned_parts_lie_side_by_side(dtype):
+    parts = [random(4, 6).T, random(4, 6).T[::-1], random(4, 12).T[::2]]
+    kernel = keras.Variable(np.zeros((6, 12)), dtype=dtype)
+    fill([(kernel, parts)])
+    assert kernel.shape == (6, 12) and kernel.value.dtype == ops.zeros(1, dtype).dtype
+    joined = ops.cast(np.concatenate(parts, axis=1), dtype)
+    np.testing.assert_array_equal(
+        *(ops.convert_to_numpy(ops.cast(value, "float32")) for value in (kernel, joined))
+    )
+    if keras.backend.backend() == "torch" and dtype != "bfloat16":
+        assert kernel.value.stride() == (1, 6)  # as they lay
+
+
 def test_nothing_of_the_source_is_kept():
     source = memory.empty((64, 32), "float32")
     source[...] = 1.0
@@ -83,7 +97,7 @@ def test_the_one_copy_is_what_the_variable_holds(monkeypatch, dtype):
     joined = variables._copied
     monkeypatch.setattr(variables, "_copied", noted)
     variable = keras.Variable(np.zeros((700, 300)), dtype=dtype)
-    fill([(variable, [random(300, 700).T])])
+    fill([(variable, [random(1400, 300)[::2]])])
     assert [address(variable)] == places
 
 
