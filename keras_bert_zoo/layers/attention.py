@@ -10,11 +10,12 @@ from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.devices import is_cpu
 from keras_bert_zoo.layers.dropout import Dropout
 from keras_bert_zoo.layers.dropout_steps import STEPS
-from keras_bert_zoo.layers.initial_weights import initializer
+from keras_bert_zoo.layers.initial_weights import initializer, zeros
+from keras_bert_zoo.layers.plain_attributes import PlainAttributes
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
-class SelfAttention(keras.layers.Layer):
+class SelfAttention(PlainAttributes, keras.layers.Layer):
     """Scaled dot-product self-attention and its output projection.
 
     Query, key and value come from one dense layer whose kernel `(D, 3 D)` holds the three side by
@@ -64,12 +65,14 @@ class SelfAttention(keras.layers.Layer):
         self.qkv = Dense(
             3 * hidden_dim,
             kernel_initializer=initializer(self.initializer_range),
+            bias_initializer=zeros(),
             dtype=self.dtype_policy,
             name="qkv",
         )
         self.output_dense = Dense(
             hidden_dim,
             kernel_initializer=initializer(self.initializer_range),
+            bias_initializer=zeros(),
             dtype=self.dtype_policy,
             name="output",
         )

@@ -3,9 +3,11 @@
 import keras
 from keras import ops
 
+from keras_bert_zoo.layers.plain_attributes import PlainAttributes
+
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
-class Dense(keras.layers.Dense):
+class Dense(PlainAttributes, keras.layers.Dense):
     """As `keras.layers.Dense`, with product and sum in one operation.
 
     They are so on PyTorch, and on TensorFlow in graphs, which join what they know as a bias to the

@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from keras_bert_zoo.layers.dropout_steps import STEPS, scale_of
+from keras_bert_zoo.layers.plain_attributes import PlainAttributes
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
-class Dropout(keras.layers.Dropout):
+class Dropout(PlainAttributes, keras.layers.Dropout):
     """As `keras.layers.Dropout`, with 16 random bits an element where Keras draws 32 or more.
 
     What is kept is scaled by the rate as it is drawn. On PyTorch this goes for CPUs, whose

@@ -11,13 +11,14 @@ from keras_bert_zoo.layers.activations import activation_function, for_training
 from keras_bert_zoo.layers.attention import SelfAttention
 from keras_bert_zoo.layers.dense import Dense
 from keras_bert_zoo.layers.dropout import Dropout
-from keras_bert_zoo.layers.initial_weights import initializer
+from keras_bert_zoo.layers.initial_weights import initializer, ones, zeros
 from keras_bert_zoo.layers.normalization import LayerNormalization
+from keras_bert_zoo.layers.plain_attributes import PlainAttributes
 from keras_bert_zoo.layers.rematerialization import rematerialized
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
-class EncoderBlock(keras.layers.Layer):
+class EncoderBlock(PlainAttributes, keras.layers.Layer):
     """Self-attention and a feed-forward layer, each with dropout, residual and LayerNorm.
 
     Args:
@@ -151,13 +152,18 @@ class EncoderBlock(keras.layers.Layer):
         return Dense(
             units,
             kernel_initializer=initializer(self.initializer_range),
+            bias_initializer=zeros(),
             dtype=self.dtype_policy,
             name=name,
         )
 
     def _norm(self, name):
         return LayerNormalization(
-            epsilon=self.layer_norm_epsilon, dtype=self.dtype_policy, name=name
+            epsilon=self.layer_norm_epsilon,
+            gamma_initializer=ones(),
+            beta_initializer=zeros(),
+            dtype=self.dtype_policy,
+            name=name,
         )
 
     def compute_output_shape(self, hidden_shape):

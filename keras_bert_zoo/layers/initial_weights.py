@@ -6,8 +6,8 @@ import contextvars
 import keras
 from keras import ops
 
-# The parts whose weights are loaded next.
-_FOLLOWING = contextvars.ContextVar("following", default=())
+_PARTS = contextvars.ContextVar("parts", default=())  # those whose weights are loaded next
+_UNSET = contextvars.ContextVar("unset", default=None)  # values until then, by shape and type
 
 
 @contextlib.contextmanager
@@ -19,11 +19,12 @@ def weights_follow(*parts):
     Args:
         *parts: `"encoder"`, `"pooler"`.
     """
-    token = _FOLLOWING.set(parts)
+    tokens = {_PARTS: _PARTS.set(parts), _UNSET: _UNSET.set({})}
     try:
         yield
     finally:
-        _FOLLOWING.reset(token)
+        for variable, token in tokens.items():
+            variable.reset(token)
 
 
 def initializer(initializer_range, part="encoder"):
@@ -36,8 +37,21 @@ def initializer(initializer_range, part="encoder"):
     Source: Google's `modeling.create_initializer`.
     """
     # Made in any case, so that what is drawn after it does not hang on whether it was.
-    normal = keras.initializers.TruncatedNormal(stddev=initializer_range)
-    return Unset(normal) if part in _FOLLOWING.get() else normal
+    return _unless_loaded(keras.initializers.TruncatedNormal(stddev=initializer_range), part)
+
+
+def zeros(part="encoder"):
+    """What a bias starts from."""
+    return _unless_loaded(keras.initializers.Zeros(), part)
+
+
+def ones(part="encoder"):
+    """What a scale starts from."""
+    return _unless_loaded(keras.initializers.Ones(), part)
+
+
+def _unless_loaded(initializer, part):
+    return Unset(initializer) if part in _PARTS.get() else initializer
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -52,16 +66,15 @@ class Unset(keras.initializers.Initializer):
         self.initializer = initializer
 
     def __call__(self, shape, dtype=None):
-        backend = keras.backend.backend()
-        if backend == "tensorflow":  # whose `ops.empty` writes zeros
-            from keras_bert_zoo.layers import tensorflow_kernels
-
-            return tensorflow_kernels.empty(shape, dtype)
-        if backend == "jax":  # as does its
-            from keras_bert_zoo.layers import jax_kernels
-
-            return jax_kernels.empty(shape, dtype)
-        return ops.empty(shape, dtype=dtype)
+        if keras.backend.backend() == "torch":  # loads into this very memory
+            return ops.empty(shape, dtype=dtype)
+        # The others replace it. To make one for each weight takes longer than to load them.
+        unset, kind = _UNSET.get(), (tuple(shape), dtype)
+        if unset is None:
+            return _empty(shape, dtype)
+        if kind not in unset:
+            unset[kind] = _empty(shape, dtype)
+        return unset[kind]
 
     def get_config(self):
         return {"initializer": keras.initializers.serialize(self.initializer)}
@@ -69,3 +82,14 @@ class Unset(keras.initializers.Initializer):
     @classmethod
     def from_config(cls, config):
         return keras.initializers.deserialize(config["initializer"])
+
+
+def _empty(shape, dtype):
+    """As `ops.empty`, which writes zeros on JAX and TensorFlow."""
+    if keras.backend.backend() == "tensorflow":
+        from keras_bert_zoo.layers import tensorflow_kernels
+
+        return tensorflow_kernels.empty(shape, dtype)
+    from keras_bert_zoo.layers import jax_kernels
+
+    return jax_kernels.empty(shape, dtype)

@@ -3,9 +3,11 @@
 import keras
 from keras import ops
 
+from keras_bert_zoo.layers.plain_attributes import PlainAttributes
+
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
-class LayerNormalization(keras.layers.LayerNormalization):
+class LayerNormalization(PlainAttributes, keras.layers.LayerNormalization):
     """As `keras.layers.LayerNormalization`.
 
     In training on TensorFlow one array of the input's size is kept, in float32 or better, where

@@ -64,3 +64,29 @@ def test_what_is_drawn_later_is_the_same():
             support.tiny_backbone()
         values.append(ops.convert_to_numpy(initializer(1.0)((4,))))
     np.testing.assert_array_equal(*values)
+
+
+def test_weights_that_follow_share_one_array_until_then():
+    with weights_follow("encoder"):
+        first, second = support.tiny_backbone(num_layers=2).blocks
+    pairs = list(zip(first.trainable_weights, second.trainable_weights, strict=True))
+    assert len(pairs) == 12
+    if keras.backend.backend() == "jax":
+        assert all(one.value is other.value for one, other in pairs)
+    # What is written to one weight is not written to the others.
+    for number, (one, other) in enumerate(pairs):
+        for weight, value in ((one, number + 0.5), (other, -1.0)):
+            weight.assign(ops.full(weight.shape, value))
+    for number, (one, _) in enumerate(pairs):
+        assert (ops.convert_to_numpy(one) == number + 0.5).all()
+
+
+def test_adding_to_one_weight_leaves_the_others():
+    with weights_follow("encoder"):
+        first, second = support.tiny_backbone(num_layers=2).blocks
+    norms = [block.output_norm.gamma for block in (first, second)]
+    before = ops.convert_to_numpy(norms[1]).copy()
+    norms[0].assign_add(ops.ones(norms[0].shape))
+    np.testing.assert_array_equal(ops.convert_to_numpy(norms[1]), before)
+    if keras.backend.backend() != "torch":  # where both started from the same
+        np.testing.assert_array_equal(ops.convert_to_numpy(norms[0]), before + 1.0)
