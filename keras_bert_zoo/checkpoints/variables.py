@@ -43,12 +43,12 @@ def fill(values):
 
 
 def _copied(variable, arrays):
-    """A variable's value as one array of its own; of turned matrices a turned one but on JAX.
+    """A variable's value as one array of its own.
 
-    PyTorch keeps it so. TensorFlow turns it faster than numpy does, JAX does not.
+    On PyTorch turned matrices stay turned, as those do that lie in a file.
     """
     shape, dtype = tuple(variable.shape), _gathered_in(variable)
-    if keras.backend.backend() != "jax" and all(map(_is_turned, arrays)):
+    if keras.backend.backend() == "torch" and all(map(_is_turned, arrays)):
         whole = memory.empty(shape[::-1], dtype).T
     else:
         whole = memory.empty(shape, dtype)
@@ -96,8 +96,5 @@ def _hand_over(variable, array):
         import tensorflow as tf
 
         if tf.executing_eagerly():
-            in_order = array.flags.c_contiguous
-            lying = (array if in_order else array.T).__dlpack__()
-            tensor = tf.experimental.dlpack.from_dlpack(lying)
-            array = tensor if in_order else tf.transpose(tensor)
+            array = tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     variable.assign(array)

@@ -14,17 +14,18 @@ _UNSET = contextvars.ContextVar("unset", default=None)  # values until then, by 
 def weights_follow(*parts):
     """Within it parts of a model start from nothing, since their weights are loaded next.
 
-    To draw them at random would take most of the time of loading a model.
+    To draw them at random would take most of the time of loading a model. Until they are loaded,
+    weights of one shape and type share their memory on JAX and TensorFlow, which replace it then.
 
     Args:
         *parts: `"encoder"`, `"pooler"`.
     """
-    tokens = {_PARTS: _PARTS.set(parts), _UNSET: _UNSET.set({})}
+    parts_before, unset_before = _PARTS.set(parts), _UNSET.set({})
     try:
         yield
     finally:
-        for variable, token in tokens.items():
-            variable.reset(token)
+        _PARTS.reset(parts_before)
+        _UNSET.reset(unset_before)
 
 
 def initializer(initializer_range, part="encoder"):
@@ -40,18 +41,18 @@ def initializer(initializer_range, part="encoder"):
     return _unless_loaded(keras.initializers.TruncatedNormal(stddev=initializer_range), part)
 
 
-def zeros(part="encoder"):
-    """What a bias starts from."""
-    return _unless_loaded(keras.initializers.Zeros(), part)
+def zeros():
+    """What an encoder's bias starts from."""
+    return _unless_loaded(keras.initializers.Zeros())
 
 
-def ones(part="encoder"):
-    """What a scale starts from."""
-    return _unless_loaded(keras.initializers.Ones(), part)
+def ones():
+    """What an encoder's scale starts from."""
+    return _unless_loaded(keras.initializers.Ones())
 
 
-def _unless_loaded(initializer, part):
-    return Unset(initializer) if part in _PARTS.get() else initializer
+def _unless_loaded(start, part="encoder"):
+    return Unset(start) if part in _PARTS.get() else start
 
 
 @keras.saving.register_keras_serializable(package="keras_bert_zoo")
@@ -69,12 +70,13 @@ class Unset(keras.initializers.Initializer):
         if keras.backend.backend() == "torch":  # loads into this very memory
             return ops.empty(shape, dtype=dtype)
         # The others replace it. To make one for each weight takes longer than to load them.
-        unset, kind = _UNSET.get(), (tuple(shape), dtype)
-        if unset is None:
-            return _empty(shape, dtype)
-        if kind not in unset:
-            unset[kind] = _empty(shape, dtype)
-        return unset[kind]
+        kernels, shared, kind = _kernels(), _UNSET.get(), (tuple(shape), dtype)
+        if shared is not None and kind in shared and kernels.is_eager(shared[kind]):
+            return shared[kind]
+        values = kernels.empty(shape, dtype)
+        if shared is not None and kernels.is_eager(values):  # no other graph could read it
+            shared[kind] = values
+        return values
 
     def get_config(self):
         return {"initializer": keras.initializers.serialize(self.initializer)}
@@ -84,12 +86,11 @@ class Unset(keras.initializers.Initializer):
         return keras.initializers.deserialize(config["initializer"])
 
 
-def _empty(shape, dtype):
-    """As `ops.empty`, which writes zeros on JAX and TensorFlow."""
-    if keras.backend.backend() == "tensorflow":
-        from keras_bert_zoo.layers import tensorflow_kernels
+def _kernels():
+    if keras.backend.backend() == "jax":
+        from keras_bert_zoo.layers import jax_kernels
 
-        return tensorflow_kernels.empty(shape, dtype)
-    from keras_bert_zoo.layers import jax_kernels
+        return jax_kernels
+    from keras_bert_zoo.layers import tensorflow_kernels
 
-    return jax_kernels.empty(shape, dtype)
+    return tensorflow_kernels

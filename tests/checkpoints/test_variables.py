@@ -97,7 +97,7 @@ def test_the_one_copy_is_what_the_variable_holds(monkeypatch, dtype):
     joined = variables._copied
     monkeypatch.setattr(variables, "_copied", noted)
     variable = keras.Variable(np.zeros((700, 300)), dtype=dtype)
-    fill([(variable, [random(1400, 300)[::2]])])
+    fill([(variable, [random(300, 700).T])])
     assert [address(variable)] == places
 
 

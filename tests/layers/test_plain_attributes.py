@@ -59,8 +59,42 @@ def test_a_layer_gives_way_to_a_plain_value():
     block.extra = Dense(3)
     block.extra = None
     assert block.extra is None
+    if keras.backend.backend() == "torch":
+        assert dict(block.named_children()) == {}
     block.extra = Dense(2)
     assert block.extra.units == 2
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="of PyTorch's modules")
+def test_what_a_module_holds_gives_way_as_in_every_module():
+    import torch
+
+    block = EncoderBlock(2, 16)
+    block.register_parameter("weight", torch.nn.Parameter(torch.ones(2)))
+    block.register_buffer("cache", torch.ones(2))
+    with pytest.raises(TypeError, match="cannot assign"):
+        block.weight = "a word"
+    block.weight = block.cache = None
+    assert block.weight is None and block.cache is None
+    assert not list(block.parameters()) and not list(block.buffers())
+
+
+class Holder(keras.layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.inner = keras.layers.Dense(2)
+
+    def build(self, shape):
+        self.inner.build(shape)
+
+
+def test_what_is_trainable_already_is_set_as_keras_sets_it():
+    theirs, ours = built(Holder()), built(EncoderBlock(2, 16))
+    for outer, inner in ((theirs, theirs.inner), (ours, ours.attention)):
+        inner.trainable = False
+        outer.trainable = True
+    # TensorFlow leaves the inner layer alone, the others do not.
+    assert bool(ours.attention.trainable_weights) == bool(theirs.inner.trainable_weights)
 
 
 def test_setters_are_called():
