@@ -13,33 +13,8 @@ def _product(inputs, kernel):
 
 
 def _products(size, pooled=False):
-    """Functions, each of which makes one of the products of a batch.
-
-    Args:
-        size: str. A key of `sizes.SIZES`.
-        pooled: bool. Whether the last block computes the first token's output alone, as our
-            classifier's does: what is not multiplied must not count as work done.
-    """
-    fields = sizes.SIZES[size]
-    blocks = fields["num_layers"]
-    if not pooled:
-        return _block(fields, sizes.LENGTH) * blocks
-    return _block(fields, sizes.LENGTH) * (blocks - 1) + _block(fields, 1)
-
-
-def _block(fields, queries):
-    """The products of one block that puts out so many tokens of each row."""
-    width, inner, heads = fields["hidden_dim"], fields["intermediate_dim"], fields["num_heads"]
-    tokens, kept = sizes.ROWS * sizes.LENGTH, sizes.ROWS * queries
-    by_head, head = (sizes.ROWS, heads), width // heads
-    shapes = [
-        ((tokens, width), (width, 3 * width)),
-        ((*by_head, queries, head), (*by_head, head, sizes.LENGTH)),
-        ((*by_head, queries, sizes.LENGTH), (*by_head, sizes.LENGTH, head)),
-        ((kept, width), (width, width)),
-        ((kept, width), (width, inner)),
-        ((kept, inner), (inner, width)),
-    ]
+    """Functions, each of which makes one of the products of a batch."""
+    shapes = sizes.product_shapes(size, pooled=pooled)
     return [_product(torch.randn(a), torch.randn(b)) for a, b in shapes]
 
 

@@ -9,6 +9,9 @@ Prints markdown tables; `--results` keeps every round as JSON lines.
 
 With `--environments DIR` this package and transformers run in environments of their own, which
 `environments.py` makes: memory hangs on what else is installed. Other sides stay in this one.
+
+Where a GPU is, `--jobs gpu_training` trains Base and Large on it in bfloat16. With `--peak`, what
+its data sheet promises in 10¹² operations a second, the table has the share of that which is used.
 """
 
 import argparse
@@ -26,10 +29,10 @@ import sizes
 
 HERE = Path(__file__).parent
 BACKENDS = ("torch", "jax", "tensorflow")
-DENSE = tuple(sizes.SIZES)
+DENSE = sizes.DENSE
 
 # A side: the module, and the job in it where that has another name. Keras sides run a backend each.
-OURS, HUB = "ours", "keras_hub_peer"
+OURS, HUB, OURS_ON_GPU = "ours", "keras_hub_peer", "gpu:ours"
 TRANSFORMERS, MATMUL = "transformers_peer", "matmul_peer"
 SERVED = "keras_bert_zoo, a SavedModel"
 JOBS = {
@@ -62,9 +65,16 @@ JOBS = {
         (OURS, f"{OURS}:loading_own_files"),
         {"transformers": TRANSFORMERS},
     ),
+    "gpu_training": (
+        tuple(sizes.ON_GPU),
+        (OURS_ON_GPU,),
+        {"transformers, compiled": "gpu:transformers", "matrix products": "gpu:matrix_products"},
+    ),
 }
+ON_CPUS = [job for job in JOBS if job != "gpu_training"]
 NAMES = {
     OURS: "keras_bert_zoo",
+    OURS_ON_GPU: "keras_bert_zoo",
     f"{OURS}:memory_with_remat": "keras_bert_zoo, remat",
     f"{OURS}:loading_own_files": "keras_bert_zoo, its own files",
     HUB: "KerasHub",
@@ -84,12 +94,16 @@ class Side:
 
     def __init__(self, name, module, job, what, backend, arguments):
         self.name = name
+        owners = {OURS: backend, OURS_ON_GPU: backend}
+        owners |= dict.fromkeys([TRANSFORMERS, "gpu:transformers"], environments.TRANSFORMERS)
+        own = owners.get(module) or owners.get(module.partition(":")[0])
         module, _, other = module.partition(":")
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1"}
+        # The sides share a GPU: none may take all of its memory.
+        environment |= {"XLA_PYTHON_CLIENT_PREALLOCATE": "0", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
         environment["PYTHONPATH"] = os.pathsep.join([str(HERE.parents[1]), str(HERE)])
         if backend is not None:
             environment["KERAS_BACKEND"] = backend
-        own = {OURS: backend, TRANSFORMERS: environments.TRANSFORMERS}.get(module)
         python = environments.python_of(arguments.environments, own) if own else sys.executable
         cores = arguments.cores
         self.process = subprocess.Popen(
@@ -165,12 +179,16 @@ def measure(job, what, arguments):
             side.close()
     peers = [side for side in sides if not side.name.startswith(NAMES[OURS])]
     print(f"\n{job}, {what}; {arguments.rounds} rounds\n")
+    of_peak = job == "gpu_training" and arguments.peak is not None
     heads = ["side", "a second", "peak, MiB", *(f"of {peer.name}" for peer in peers)]
+    heads += ["of the device's peak"] * of_peak
     print("|", " | ".join(heads), "|")
     print("|---|" + "---:|" * (len(heads) - 1))
     for side in sides:
         ratios = [f"{side.speed / peer.speed:.2f}" for peer in peers]
-        print("|", " | ".join([side.name, f"{side.speed:.1f}", f"{side.peak:.0f}", *ratios]), "|")
+        used = [f"{used_of_peak(side.speed, what, arguments.peak):.1%}"] if of_peak else []
+        cells = [side.name, f"{side.speed:.1f}", f"{side.peak:.0f}", *ratios, *used]
+        print("|", " | ".join(cells), "|")
     sys.stdout.flush()
     if arguments.results:
         with arguments.results.open("a") as file:
@@ -185,6 +203,20 @@ def measure(job, what, arguments):
                 file.write(json.dumps(row) + "\n")
 
 
+def used_of_peak(speed, what, peak):
+    """The share of a device's peak that products of training use: model-FLOPs utilisation.
+
+    Args:
+        speed: float. Rows a second.
+        what: str. A key of `sizes.ON_GPU`.
+        peak: float. 10¹² operations a second.
+    """
+    size, rows, length = sizes.ON_GPU[what]
+    shapes = sizes.product_shapes(size, rows, length, pooled=True)
+    # As much again for the inputs' gradients, and for the weights'.
+    return 3 * sizes.operations(shapes) / rows * speed / (peak * 1e12)
+
+
 def main(arguments):
     for job in arguments.jobs:
         for what in JOBS[job][0]:
@@ -195,13 +227,16 @@ def main(arguments):
 def parse(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="the folder of the sets")
-    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=ON_CPUS)
     parser.add_argument("--only", nargs="+", help="some of the sizes or sets")
     parser.add_argument("--backends", nargs="+", choices=BACKENDS, default=list(BACKENDS))
     parser.add_argument("--without-keras-hub", action="store_true")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--environments", type=Path, help="one a side; else this one for all")
     parser.add_argument("--cores", type=int, nargs="+", help="numbers of those to use")
+    parser.add_argument(
+        "--peak", type=float, help="of the GPU in bfloat16, 10¹² operations a second"
+    )
     parser.add_argument("--results", type=Path, help="a file of JSON lines that is added to")
     return parser.parse_args(arguments)
 
