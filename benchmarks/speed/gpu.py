@@ -42,13 +42,13 @@ def transformers(what, data, device="cuda", steps=sizes.STEPS_ON_GPU):
 
     size, rows, length = sizes.ON_GPU[what]
     torch.set_float32_matmul_precision("high")
-    model = BertForSequenceClassification(transformers_peer._config(size)).to(device).train()
+    model = BertForSequenceClassification(transformers_peer.config_of(size)).to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, fused=True)
     compiled = torch.compile(model)
     labels = torch.from_numpy(np.asarray(sizes.two_classes(rows)))
     batches = [
         {name: tensor.to(device) for name, tensor in {**batch, "labels": labels}.items()}
-        for batch in transformers_peer._inputs(steps, rows, length)
+        for batch in transformers_peer.batches_of(steps, rows, length)
     ]
 
     def run():

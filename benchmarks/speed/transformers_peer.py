@@ -16,7 +16,7 @@ NAMES = {
 }
 
 
-def _config(size):
+def config_of(size):
     fields = sizes.SIZES[size]
     return transformers.BertConfig(
         vocab_size=sizes.VOCABULARY,
@@ -28,7 +28,7 @@ def _config(size):
     )
 
 
-def _inputs(batches=1, rows=sizes.ROWS, length=sizes.LENGTH):
+def batches_of(batches=1, rows=sizes.ROWS, length=sizes.LENGTH):
     """Batches of input dicts."""
     arrays = sizes.dense_inputs(batches, rows, length)
     tensors = {NAMES[name]: torch.from_numpy(arrays[name]).long() for name in NAMES}
@@ -39,7 +39,7 @@ def _inputs(batches=1, rows=sizes.ROWS, length=sizes.LENGTH):
 
 
 def inference(size, data):
-    model, (x,) = transformers.BertModel(_config(size)).eval(), _inputs()
+    model, (x,) = transformers.BertModel(config_of(size)).eval(), batches_of()
 
     def run():
         with torch.inference_mode():
@@ -51,16 +51,16 @@ def inference(size, data):
 
 
 def training(size, data):
-    batches = _inputs(sizes.BATCHES[size])
+    batches = batches_of(sizes.BATCHES[size])
     for batch in batches:
         batch["labels"] = torch.from_numpy(sizes.two_classes(sizes.ROWS))
-    return _trained(transformers.BertForSequenceClassification(_config(size)), batches)
+    return _trained(transformers.BertForSequenceClassification(config_of(size)), batches)
 
 
 def memory(size, data, remat=False):
-    batches = _inputs(rows=sizes.LONG_ROWS, length=sizes.LONG_LENGTH)
+    batches = batches_of(rows=sizes.LONG_ROWS, length=sizes.LONG_LENGTH)
     batches[0]["labels"] = torch.from_numpy(sizes.two_classes(sizes.LONG_ROWS))
-    model = transformers.BertForSequenceClassification(_config(size))
+    model = transformers.BertForSequenceClassification(config_of(size))
     if remat:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     return _trained(model, batches)
@@ -71,14 +71,14 @@ def memory_with_remat(size, data):
 
 
 def pretraining(size, data):
-    batches = _inputs(sizes.BATCHES[size])
+    batches = batches_of(sizes.BATCHES[size])
     positions = torch.from_numpy(sizes.hidden_positions(len(batches) * sizes.ROWS)).long()
     for batch, where in zip(batches, positions.split(sizes.ROWS), strict=True):
         ids = batch["input_ids"]
         labels = torch.full_like(ids, -100)
         batch["labels"] = labels.scatter(1, where, ids.gather(1, where))
         batch["next_sentence_label"] = torch.from_numpy(sizes.two_classes(sizes.ROWS))
-    return _trained(transformers.BertForPreTraining(_config(size)), batches)
+    return _trained(transformers.BertForPreTraining(config_of(size)), batches)
 
 
 def _trained(model, batches):
@@ -177,8 +177,8 @@ def fine_tuning(name, data):
 
 def loading(size, data):
     folder = tempfile.mkdtemp()
-    transformers.BertModel(_config(size)).save_pretrained(folder)
-    x = {name: tensor[:1] for name, tensor in _inputs()[0].items()}
+    transformers.BertModel(config_of(size)).save_pretrained(folder)
+    x = {name: tensor[:1] for name, tensor in batches_of()[0].items()}
 
     def run():
         model = transformers.BertModel.from_pretrained(folder)
