@@ -57,7 +57,8 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("way", ["fit", "train_on_batch"])
 def test_a_training_lays_its_kernels_in_order(folder, way, optimizer):
     tasks = [task_from(folder, in_order, dropout=0.0) for in_order in (False, True)]
-    assert len(turned(tasks[0].weights)) == 5
+    kernels = {weight.path for weight in tasks[0].weights if weight.path.endswith("kernel")}
+    assert turned(tasks[0].weights) == kernels != set()
     for task in tasks:
         task.compile(OPTIMIZERS[optimizer]())
         getattr(task, way)(X, Y)
