@@ -206,6 +206,9 @@ def measure(job, what, arguments):
 def used_of_peak(speed, what, peak):
     """The share of a device's peak that products of training use: model-FLOPs utilisation.
 
+    What counts is what our classifier multiplies. Transformers computes the last block of every
+    token, a fifteenth more of Base, which is not counted as its work.
+
     Args:
         speed: float. Rows a second.
         what: str. A key of `sizes.ON_GPU`.
